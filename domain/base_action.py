@@ -1,0 +1,92 @@
+"""What an action type says about itself.
+
+    class Greet(BaseAction[GreetParameters]):
+        action_type = "greet"
+        parameters = GreetParameters
+        delivery = Delivery.AT_MOST_ONCE
+
+        def execute(self, prepared, attempt, world):
+            return Succeeded({"greeting": f"Hello {prepared.parameters.name}"})
+
+`prepare` has no side effect and runs before the attempt is recorded: whatever can be refused is refused there.
+`execute` runs once for each attempt, after its intent is on disk. It answers with one of the four classes of
+`domain.outcome`; an exception that escapes from it means that nobody knows: Unknown.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, ClassVar, Generic, TypeVar
+
+from pydantic import BaseModel, ConfigDict
+
+from domain.outcome import Outcome
+from domain.policy import Delivery
+from domain.ports import World
+
+
+class Parameters(BaseModel):
+    """The base of every type's parameters: strict, closed, frozen."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+
+P = TypeVar("P", bound=BaseModel)
+
+
+@dataclass(frozen=True)
+class Intent:
+    """Which effect is meant. `effect_key` is the same on every try, and is what a provider deduplicates by."""
+
+    action_id: str
+    effect_key: str
+    at: datetime
+
+
+@dataclass(frozen=True)
+class Attempt(Intent):
+    """One try, its intent on disk. `timeout` is the total deadline, in seconds from now."""
+
+    number: int
+    timeout: float
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared(Generic[P]):
+    """An attempt's effect, ready to leave.
+
+    `facts` are stored with the attempt (names and hashes, never a secret); `work` is what `execute` needs beyond the
+    parameters, such as a rendered message; `delivery` overrides the type's own class where a target promises more.
+    """
+
+    parameters: P
+    work: Any = None
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    delivery: Delivery | None = None
+    timeout: float | None = None
+
+
+class BaseAction(ABC, Generic[P]):
+    """An action type. Stateless: one instance serves every action."""
+
+    action_type: ClassVar[str]
+    """The word in a request: `[a-z][a-z0-9_]{0,63}`, for ever."""
+    summary: ClassVar[str] = ""
+    """One line for people and for an agent that chooses a tool."""
+    parameters: type[P]
+    """The model of the request's `parameters`."""
+    delivery: ClassVar[Delivery] = Delivery.AT_MOST_ONCE
+    """What it promises. The default is the careful one."""
+    timeout: ClassVar[float] = 30.0
+    """Seconds, the total deadline of an attempt."""
+
+    def prepare(self, parameters: P, intent: Intent, world: World) -> Prepared[P]:  # noqa: ARG002 - for those who override
+        """Everything that can be known before acting. Without side effect; raises Refused."""
+        return Prepared(parameters)
+
+    @abstractmethod
+    def execute(self, prepared: Prepared[P], attempt: Attempt, world: World) -> Outcome:
+        """The side effect, once."""

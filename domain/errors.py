@@ -1,0 +1,173 @@
+"""Everything that can go wrong, in one tree.
+
+ExecutionAgentError
+├── Refused                     a rule refuses; nothing was done (structured: code and field details)
+│   ├── MalformedRequest        the request could not be parsed: no action id, no ledger entry
+│   ├── InvalidTemplate         the template is missing, undeclared or not in the allowed language
+│   ├── MissingVariable         a variable that the template requires was not given
+│   ├── InvalidVariable         a variable has another type than the template declares
+│   ├── InvalidRecipient        the recipient is not one bare, deliverable address
+│   ├── InvalidMessage          the built message is not the message that was meant
+│   └── UnsafeTarget            the URL or one of its addresses may not be reached
+├── IllegalTransition           the action's life does not allow this now
+├── ConfigurationError          a setting is wrong; says what to do (exit code 3)
+└── LedgerError
+    ├── LedgerUnavailable       the ledger cannot be reached or written (exit code 3)
+    ├── LedgerConflict          another writer was first; load and decide again
+    ├── ActionNotFound          no action has this id
+    ├── EventTooLarge           an event over 350 KB; refused before anything is written
+    ├── UnknownTopic            a stored event of a topic that is not in the registry
+    ├── NewerSchema             a stored event written by a later version of this program
+    └── CorruptEvent            a stored event that cannot be read
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Code(StrEnum):
+    """The error codes of the contract. They outlive the code: add, never rename."""
+
+    MALFORMED = "malformed"
+    TOO_LARGE = "too_large"
+    TOO_DEEP = "too_deep"
+    DUPLICATE_KEY = "duplicate_key"
+    MISSING_FIELD = "missing_field"
+    UNKNOWN_FIELD = "unknown_field"
+    INVALID_TYPE = "invalid_type"
+    INVALID_CHARACTERS = "invalid_characters"
+    INVALID_OPTIONS = "invalid_options"
+    INVALID_IDEMPOTENCY_KEY = "invalid_idempotency_key"
+    UNKNOWN_ACTION_TYPE = "unknown_action_type"
+    INVALID_PARAMETERS = "invalid_parameters"
+    INVALID_RECIPIENT = "invalid_recipient"
+    INVALID_TEMPLATE = "invalid_template"
+    MISSING_VARIABLE = "missing_variable"
+    INVALID_VARIABLE = "invalid_variable"
+    IDEMPOTENCY_MISMATCH = "idempotency_mismatch"
+    NOT_FOUND = "not_found"
+    CONFLICT = "conflict"
+
+
+@dataclass(frozen=True, slots=True)
+class FieldError:
+    """One thing to repair. `field` is a dotted path from the request's root, "" for the whole."""
+
+    field: str
+    code: str
+    message: str
+
+
+class ExecutionAgentError(Exception):
+    """The root of the tree."""
+
+
+class Refused(ExecutionAgentError):
+    """A rule refuses. `code` is of the contract; `details` say what to repair, one by one."""
+
+    code: str = Code.INVALID_PARAMETERS
+
+    def __init__(self, message: str, *, details: Sequence[FieldError] = (), code: str | None = None) -> None:
+        super().__init__(message)
+        if code is not None:
+            self.code = code
+        self.message = message
+        self.details = tuple(details)
+
+
+class MalformedRequest(Refused):
+    """The request could not be parsed: it gets no action id and no ledger entry."""
+
+    code = Code.MALFORMED
+
+
+class InvalidTemplate(Refused):
+    """The template is missing, undeclared or not in the allowed language."""
+
+    code = Code.INVALID_TEMPLATE
+
+
+class MissingVariable(Refused):
+    """A variable that the template requires was not given."""
+
+    code = Code.MISSING_VARIABLE
+
+
+class InvalidVariable(Refused):
+    """A variable has another type than the template declares, or a forbidden name."""
+
+    code = Code.INVALID_VARIABLE
+
+
+class InvalidRecipient(Refused):
+    """The recipient is not one bare, deliverable address."""
+
+    code = Code.INVALID_RECIPIENT
+
+
+class InvalidMessage(Refused):
+    """The built message, parsed back, is not the message that was meant."""
+
+    code = Code.INVALID_VARIABLE
+
+
+class UnsafeTarget(Refused):
+    """The URL or one of its addresses may not be reached."""
+
+    code = "unsafe_target"
+
+
+class IllegalTransition(ExecutionAgentError):
+    """The action's life does not allow this now."""
+
+
+class ConfigurationError(ExecutionAgentError):
+    """A setting is wrong. The message is one line that says what to do."""
+
+
+class LedgerError(ExecutionAgentError):
+    """What the ledger has to say."""
+
+
+class LedgerUnavailable(LedgerError):
+    """The ledger cannot be reached, or cannot be written."""
+
+
+class LedgerConflict(LedgerError):
+    """Another writer was first: load the action and decide again."""
+
+
+class ActionNotFound(LedgerError):
+    """No action has this id."""
+
+
+class EventTooLarge(LedgerError):
+    """An event over 350 KB; refused before anything is written."""
+
+
+class UnknownTopic(LedgerError):
+    """A stored event of a topic that is not in the registry. Nothing is imported to find out."""
+
+
+class NewerSchema(LedgerError):
+    """A stored event written by a later version of this program."""
+
+
+class CorruptEvent(LedgerError):
+    """A stored event that cannot be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorReport:
+    """What a response says of an error: `{"code", "message", "details"}`."""
+
+    code: str
+    message: str
+    details: tuple[FieldError, ...] = field(default=())
+
+    @classmethod
+    def of(cls, refusal: Refused) -> ErrorReport:
+        return cls(str(refusal.code), refusal.message, refusal.details)

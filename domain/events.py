@@ -1,0 +1,197 @@
+"""What is stored: the events of an action, their topics, and the closed registry of both.
+
+An event is a fact in plain JSON values. Its topic is a word, never an import path, so code may move and history
+stays readable; a topic that is not in REGISTRY is an error, and nothing is imported to look for it.
+A field may be added with a default. To change what a field means, raise `schema` and write an upcast.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from eventsourcing.domain import CanInitAggregate, CanMutateAggregate
+from eventsourcing.utils import register_topic
+
+from domain.lifecycle import Life
+
+if TYPE_CHECKING:
+    from domain.action import Action
+
+ACTION_TOPIC = "action"
+
+
+@dataclass(frozen=True)
+class ActionEvent(CanMutateAggregate[str]):
+    """The base of all. `timestamp` is the time of the decision, aware, in UTC."""
+
+    originator_id: str
+    originator_version: int
+    timestamp: datetime
+
+    life: ClassVar[Life]
+    schema: ClassVar[int] = 1
+    TOPIC: ClassVar[str]
+
+    def apply(self, aggregate: Action) -> None:
+        aggregate.apply(self)
+
+    @classmethod
+    def own_fields(cls) -> tuple[str, ...]:
+        """The names of what this kind of event says, beside id, version and time."""
+        return tuple(f.name for f in fields(cls) if f.name not in _ENVELOPE)
+
+
+_ENVELOPE = frozenset({"originator_id", "originator_version", "timestamp", "originator_topic"})
+
+
+@dataclass(frozen=True)
+class Requested(CanInitAggregate[str], ActionEvent):
+    """Somebody asked. `request` is the document as given; `cause` is found in it (decision, correlation_id)."""
+
+    originator_topic: str
+    request: Mapping[str, Any]
+    fingerprint: str
+    effect_key: str
+
+    life = Life.REQUESTED
+    TOPIC = Life.REQUESTED.topic
+
+
+@dataclass(frozen=True)
+class Rejected(ActionEvent):
+    """A rule refused. Nothing was done. `details` is a list of `{field, code, message}`."""
+
+    code: str
+    message: str
+    details: Sequence[Mapping[str, str]] = ()
+
+    life = Life.REJECTED
+    TOPIC = Life.REJECTED.topic
+
+
+@dataclass(frozen=True)
+class Validated(ActionEvent):
+    """It may be carried out, not before `not_before` and not after `expires_at` (ISO 8601, UTC)."""
+
+    not_before: str | None = None
+    expires_at: str | None = None
+
+    life = Life.VALIDATED
+    TOPIC = Life.VALIDATED.topic
+
+
+@dataclass(frozen=True)
+class Attempted(ActionEvent):
+    """Written before the first byte leaves. Its version is the epoch that an outcome must name.
+
+    `facts` say what will be sent (a template's hash, a target's name); `delivery` is what may be done in doubt.
+    """
+
+    attempt: int
+    lease_until: str
+    delivery: str
+    route: int = 0
+    facts: Mapping[str, Any] | None = None
+
+    life = Life.ATTEMPTED
+    TOPIC = Life.ATTEMPTED.topic
+
+
+@dataclass(frozen=True)
+class AttemptFailed(ActionEvent):
+    """`failure` is permanent, retry or unknown; `retry_at` says when the next attempt is due, None that none comes."""
+
+    epoch: int
+    failure: str
+    code: str
+    message: str
+    retry_at: str | None = None
+
+    life = Life.ATTEMPT_FAILED
+    TOPIC = Life.ATTEMPT_FAILED.topic
+
+
+@dataclass(frozen=True)
+class InDoubt(ActionEvent):
+    """It cannot be known whether the effect happened. `reason` is of a closed list (`domain.policy.Doubt`)."""
+
+    reason: str
+    code: str
+    message: str
+
+    life = Life.IN_DOUBT
+    TOPIC = Life.IN_DOUBT.topic
+
+
+@dataclass(frozen=True)
+class Succeeded(ActionEvent):
+    """`result` is for the caller, `reference` the provider's name for the effect, `undo` what a rollback needs."""
+
+    epoch: int
+    result: Mapping[str, Any]
+    reference: str | None = None
+    undo: Mapping[str, Any] | None = None
+
+    life = Life.SUCCEEDED
+    TOPIC = Life.SUCCEEDED.topic
+
+
+@dataclass(frozen=True)
+class Failed(ActionEvent):
+    """It ends here. `reason` is of a closed list (`domain.policy.Reason`)."""
+
+    reason: str
+    code: str
+    message: str
+
+    life = Life.FAILED
+    TOPIC = Life.FAILED.topic
+
+
+@dataclass(frozen=True)
+class Expired(ActionEvent):
+    """Its `expires_at` came first: nothing was done, and nothing will be."""
+
+    code: str
+    message: str
+
+    life = Life.EXPIRED
+    TOPIC = Life.EXPIRED.topic
+
+
+@dataclass(frozen=True)
+class LateOutcome(ActionEvent):
+    """A zombie's answer: it named an epoch that is over. Kept, not applied."""
+
+    epoch: int
+    outcome: str
+    code: str | None = None
+    message: str | None = None
+    reference: str | None = None
+
+    life = Life.LATE_OUTCOME
+    TOPIC = Life.LATE_OUTCOME.topic
+
+
+REGISTRY: Mapping[str, type[ActionEvent]] = {
+    event.TOPIC: event
+    for event in (
+        Requested,
+        Rejected,
+        Validated,
+        Attempted,
+        AttemptFailed,
+        InDoubt,
+        Succeeded,
+        Failed,
+        Expired,
+        LateOutcome,
+    )
+}
+"""Every topic that may stand in a ledger."""
+
+for _topic, _event in REGISTRY.items():
+    register_topic(_topic, _event)

@@ -1,0 +1,50 @@
+"""Who is who: action ids, effect keys, and the keys that make a duplicate a duplicate.
+
+An action id is a TypeID: `act_` and 26 characters of lower-case Crockford base32 (https://github.com/jetify-com/typeid),
+made of a UUIDv7 (RFC 9562: random, ordered by time) or, for a keyed request, of the key's hash. The conditional append
+of an action's first event is then the duplicate check, and costs nothing.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from hashlib import sha256
+
+_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+_PREFIX = "act_"
+
+
+def new_action_id(at: datetime, entropy: bytes) -> str:
+    """An id nobody else has. `entropy` is 10 random bytes."""
+    milliseconds = int(at.timestamp() * 1000)
+    uuid = bytearray(milliseconds.to_bytes(6, "big") + entropy[:10])
+    uuid[6] = 0x70 | (uuid[6] & 0x0F)
+    uuid[8] = 0x80 | (uuid[8] & 0x3F)
+    return _PREFIX + _base32(bytes(uuid))
+
+
+def keyed_action_id(key: str) -> str:
+    """The one id of all requests with this idempotency key."""
+    return _PREFIX + _base32(sha256(b"idempotency-key\x00" + key.encode()).digest()[:16])
+
+
+def decided_action_id(decision_id: str, action_type: str, canonical_parameters: bytes) -> str:
+    """The one id of this action of this decision: what serves as key when the request brings none."""
+    # Each part's length goes first, so that no two triples run together into the same bytes.
+    parts = (decision_id.encode(), action_type.encode(), canonical_parameters)
+    digest = sha256(b"decision\x00" + b"".join(len(part).to_bytes(4, "big") + part for part in parts)).digest()
+    return _PREFIX + _base32(digest[:16])
+
+
+def effect_key(action_id: str, route: int = 0) -> str:
+    """What a provider deduplicates by: the same on every attempt, redrive and restart; another for each route.
+
+    Letters, digits, `_` and `-` only, 33 characters or a few more: fit for a Message-ID, a Step Functions name,
+    a MessageDeduplicationId, a header and a file name.
+    """
+    return f"{action_id}-r{route}"
+
+
+def _base32(uuid: bytes) -> str:
+    number = int.from_bytes(uuid, "big")
+    return "".join(_ALPHABET[(number >> shift) & 31] for shift in range(125, -1, -5))

@@ -1,0 +1,142 @@
+"""The ledger: the one way to record an action and to read it back.
+
+It is an `eventsourcing` application without a global sequence: an action is the unit of consistency, and the store
+behind it (`PERSISTENCE_MODULE`) takes the events decided together as one commit, on the condition (action id, version).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, cast
+
+from eventsourcing.application import AggregateNotFoundError, Application, LocalNotificationLog
+from eventsourcing.domain import DomainEventProtocol
+from eventsourcing.persistence import (
+    ApplicationRecorder,
+    IntegrityError,
+    JSONTranscoder,
+    Mapper,
+    PersistenceError,
+    StoredEvent,
+)
+
+from domain.action import Action
+from domain.errors import (
+    ActionNotFound,
+    CorruptEvent,
+    EventTooLarge,
+    LedgerConflict,
+    LedgerUnavailable,
+    NewerSchema,
+    UnknownTopic,
+)
+from domain.events import ACTION_TOPIC, REGISTRY, ActionEvent, Requested
+from domain.instant import from_text, to_text
+
+LARGEST_EVENT = 350_000
+"""Bytes. An item of DynamoDB holds 400 KB; what is decided together must fit beside it."""
+
+
+class ActionMapper(Mapper[str]):
+    """Events to rows and back, through the closed registry: a row can name no module to import.
+
+    A row's state is JSON: the event's own fields without those that are None, `at`, and `schema` where it is above 1.
+    """
+
+    def to_stored_event(self, domain_event: DomainEventProtocol[str]) -> StoredEvent:
+        event = cast("ActionEvent", domain_event)
+        state: dict[str, Any] = {"at": to_text(event.timestamp)}
+        if event.schema > 1:
+            state["schema"] = event.schema
+        said = vars(event)
+        state.update((name, said[name]) for name in _OWN_FIELDS[type(event)] if said[name] is not None)
+        encoded = json.dumps(state, ensure_ascii=False, separators=(",", ":")).encode()
+        if len(encoded) > LARGEST_EVENT:
+            raise EventTooLarge(f"{event.life.value!r} takes {len(encoded)} bytes; at most {LARGEST_EVENT} are stored")
+        return StoredEvent(event.originator_id, event.originator_version, event.TOPIC, encoded)
+
+    def to_domain_event(self, stored_event: StoredEvent) -> ActionEvent:
+        where = f"{stored_event.originator_id} version {stored_event.originator_version}"
+        kind = REGISTRY.get(stored_event.topic)
+        if kind is None:
+            raise UnknownTopic(f"{where}: no event is registered for the topic {stored_event.topic!r}")
+        try:
+            state = json.loads(stored_event.state)
+            schema = state.pop("schema", 1)
+            if schema > kind.schema:
+                raise NewerSchema(f"{where}: {stored_event.topic!r} has schema {schema}, known is up to {kind.schema}")
+            at = from_text(state.pop("at"))
+            if kind is Requested:
+                state["originator_topic"] = ACTION_TOPIC
+            return kind(str(stored_event.originator_id), stored_event.originator_version, at, **state)
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise CorruptEvent(f"{where}: {stored_event.topic!r} cannot be read ({type(error).__name__})") from error
+
+
+_OWN_FIELDS: Mapping[type[ActionEvent], tuple[str, ...]] = {kind: kind.own_fields() for kind in REGISTRY.values()}
+
+
+class ActionLedger(Application[str]):
+    """Records and reads actions. `view_of` makes the row that lists are made of, stored with the events."""
+
+    name = "execution_agent"
+
+    def __init__(self, env: Mapping[str, str], *, view_of: Callable[[Action], object]) -> None:
+        self._view_of = view_of
+        with _translated():
+            super().__init__(dict(env))
+
+    def record(self, action: Action) -> None:
+        """Appends what was decided, as one commit; returns when it is on disk.
+
+        Raises LedgerConflict when another writer was first (the action at hand is then stale: load it again),
+        EventTooLarge before anything is written, LedgerUnavailable when the store cannot be written.
+        """
+        decided_at = action.modified_on
+        with _translated():
+            self.save(action, at=decided_at, due_at=action.due_at, view=self._view_of(action))
+
+    def load(self, action_id: str) -> Action:
+        """The action, read consistently. Raises ActionNotFound, LedgerUnavailable, and what a row deserves."""
+        with _translated():
+            action: Action = self.repository.get(action_id)
+            return action
+
+    def events_of(self, action_id: str) -> list[ActionEvent]:
+        """The whole life, oldest first. Raises ActionNotFound, LedgerUnavailable and what a row deserves."""
+        with _translated():
+            life = [cast("ActionEvent", event) for event in self.events.get(action_id)]
+        if not life:
+            raise ActionNotFound(f"no action has the id {action_id!r}")
+        return life
+
+    def close(self) -> None:
+        super().close()
+        self.factory.close()
+
+    # -- what the library lets an application choose ----------------------------------------------------------------
+
+    def construct_mapper(self) -> Mapper[str]:
+        return ActionMapper(JSONTranscoder())
+
+    def construct_recorder(self) -> ApplicationRecorder:
+        # An aggregate recorder is all there is: no global sequence, and no counter to become hot.
+        return cast("ApplicationRecorder", self.factory.aggregate_recorder())
+
+    def construct_notification_log(self) -> LocalNotificationLog:
+        return cast("LocalNotificationLog", None)
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """The library's errors in our words."""
+    try:
+        yield
+    except IntegrityError as error:
+        raise LedgerConflict(str(error)) from error
+    except AggregateNotFoundError as error:
+        raise ActionNotFound(str(error)) from error
+    except PersistenceError as error:
+        raise LedgerUnavailable(str(error)) from error

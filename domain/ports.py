@@ -1,0 +1,133 @@
+"""The outside world, as the domain sees it: Protocols, gathered in World.
+
+Only `execute` is handed the world. Each port speaks in values of `domain.outcome`:
+the adapter behind it knows its provider and classes every answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+
+from domain.outcome import Outcome
+
+
+class Clock(Protocol):
+    """Time, passed in. `now` is for liveness and for people; safety rests on versions."""
+
+    def now(self) -> datetime:
+        """The time of day, aware, in UTC."""
+        ...
+
+    def monotonic(self) -> float:
+        """Seconds that never run backwards."""
+        ...
+
+    def sleep(self, seconds: float) -> None:
+        """Wait while a caller waits, and for nobody else."""
+        ...
+
+
+class Chance(Protocol):
+    """Chance, passed in."""
+
+    def uniform(self, low: float, high: float) -> float:
+        """A number between `low` and `high`: the jitter of a retry."""
+        ...
+
+    def entropy(self, size: int) -> bytes:
+        """`size` unpredictable bytes: the random part of an id."""
+        ...
+
+
+class RenderedTemplate(Protocol):
+    """A message made of a template and variables. `sha256` is of the template's own files, in hex."""
+
+    @property
+    def subject(self) -> str: ...
+    @property
+    def text(self) -> str: ...
+    @property
+    def html(self) -> str | None: ...
+    @property
+    def sha256(self) -> str: ...
+
+
+class Templates(Protocol):
+    """Where message templates come from."""
+
+    def render(self, name: str, variables: Mapping[str, Any]) -> RenderedTemplate:
+        """Raises InvalidTemplate, MissingVariable or InvalidVariable."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Email:
+    """One message to one bare address, before a transport adds its own headers."""
+
+    recipient: str
+    subject: str
+    text: str
+    html: str | None = None
+
+
+class EmailSender(Protocol):
+    """Carries an e-mail to a provider, at most once for each call."""
+
+    def compose(self, email: Email, *, effect_key: str, at: datetime) -> bytes:
+        """The whole message, in the form of RFC 5322, checked by parsing it back. Raises InvalidMessage."""
+        ...
+
+    def send(self, message: bytes, *, recipient: str, effect_key: str, timeout: float) -> Outcome:
+        """`timeout` is the total deadline in seconds. Never raises for what the provider says."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookTarget:
+    """What an action may know of a configured target. URL and secret stay in the adapter."""
+
+    name: str
+    method: str
+    deduplicates: bool
+    timeout: float
+
+
+class Webhooks(Protocol):
+    """Configured targets, and the guarded way to call them."""
+
+    def target(self, name: str) -> WebhookTarget:
+        """Raises Refused (invalid_parameters) when no target has this name."""
+        ...
+
+    def direct(self, url: str) -> WebhookTarget:
+        """A target that is its own URL; raises Refused unless the configuration allows direct URLs."""
+        ...
+
+    def call(
+        self,
+        target: WebhookTarget,
+        payload: Mapping[str, Any],
+        *,
+        headers: Mapping[str, str],
+        effect_key: str,
+        at: datetime,
+        timeout: float,
+    ) -> Outcome:
+        """Sends once. `timeout` is the total deadline in seconds. Never raises for what the receiver says."""
+        ...
+
+
+@dataclass(frozen=True)
+class World:
+    """Everything outside. Adapters load their libraries when they are first used."""
+
+    clock: Clock
+    chance: Chance
+    templates: Templates
+    email: EmailSender
+    webhooks: Webhooks
+    extras: Mapping[str, Any] = field(default_factory=dict)
+    """What the action types of other distributions bring along, by name."""

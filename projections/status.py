@@ -1,0 +1,82 @@
+"""Where does it stand? The response of the contract and the view's row, from an action alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from domain.action import Action
+from domain.errors import Code, ErrorReport, Refused
+from projections.view import ActionView
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """The answer to a request: six members, always all."""
+
+    action_id: str | None
+    status: str
+    result: Mapping[str, Any] | None = None
+    error: ErrorReport | None = None
+    duplicate: bool = False
+    attempts: int = 0
+
+    def as_duplicate(self) -> Response:
+        return replace(self, duplicate=True)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        return {
+            "action_id": self.action_id,
+            "status": self.status,
+            "result": None if self.result is None else dict(self.result),
+            "error": None if self.error is None else _error(self.error),
+            "duplicate": self.duplicate,
+            "attempts": self.attempts,
+        }
+
+
+def _error(error: ErrorReport) -> dict[str, Any]:
+    details = [{"field": d.field, "code": str(d.code), "message": d.message} for d in error.details]
+    return {"code": str(error.code), "message": error.message, "details": details}
+
+
+def response_of(action: Action) -> Response:
+    """Where the action stands."""
+    return Response(
+        action_id=action.id,
+        status=str(action.status),
+        result=action.result,
+        error=action.error,
+        attempts=action.attempts,
+    )
+
+
+def refusal(error: Refused) -> Response:
+    """The answer to what could not be parsed: no id, no ledger entry."""
+    return Response(action_id=None, status="rejected", error=ErrorReport.of(error))
+
+
+def mismatch(action_id: str) -> Response:
+    """The answer to a key that another request has used: nothing done."""
+    message = "this idempotency_key was used by another request; send the same request again, or use a new key"
+    return Response(action_id, "rejected", error=ErrorReport(Code.IDEMPOTENCY_MISMATCH, message))
+
+
+def not_found(action_id: str) -> Response:
+    """The answer about an action that nobody has heard of."""
+    return Response(None, "rejected", error=ErrorReport(Code.NOT_FOUND, f"no action has the id {action_id!r}"))
+
+
+def view_of(action: Action) -> ActionView:
+    """The action's row in lists and in the agenda."""
+    return ActionView(
+        action_id=action.id,
+        version=action.version,
+        status=str(action.status),
+        action_type=str(action.request.get("action_type", "")),
+        due_at=action.due_at,
+        born=action.created_on,
+        updated=action.modified_on,
+    )

@@ -1,0 +1,23 @@
+"""One row an action: what lists and searches are made of.
+
+The row is written with the events (SQLite) or after them, on the condition "older version" (DynamoDB),
+so duplicates and reorder are harmless. `status(id)` and `history(id)` never need it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ActionView:
+    """`version` is that of the last event told here; `due_at` is when somebody must look at the action again."""
+
+    action_id: str
+    version: int
+    status: str
+    action_type: str
+    due_at: datetime | None
+    born: datetime
+    updated: datetime

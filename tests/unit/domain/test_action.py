@@ -1,0 +1,215 @@
+"""The life of an action: every command, as given / when / then."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+
+from domain import outcome
+from domain.action import Action
+from domain.errors import ErrorReport, FieldError, IllegalTransition
+from domain.lifecycle import MAY_FOLLOW, Life, Status
+from domain.policy import Delivery, Doubt, GiveUp, InDoubt, Reason, RetryAt
+from tests.given import ACTION_ID, ATTEMPTED, LEADING_TO, NOON, REQUESTED, RETRY, VALIDATED, action_after, given
+
+SOON = NOON + timedelta(seconds=5)
+LATER = NOON + timedelta(minutes=1)
+UNKNOWN = outcome.Unknown("timed_out", "no answer")
+NOT_SENT = outcome.Retry("connection_refused", "nobody listens")
+NEVER = outcome.Permanent("http_404", "no such thing")
+
+
+def test_a_request_begins_a_life() -> None:
+    action = Action.requested(ACTION_ID, request={"action_type": "greet"}, fingerprint="f", effect_key="k", at=NOON)
+    assert [event.life for event in action.pending_events] == [Life.REQUESTED]
+    assert (action.id, action.version, action.status) == (ACTION_ID, 1, Status.REQUESTED)
+
+
+def test_a_refused_request_is_rejected_with_what_to_repair() -> None:
+    detail = FieldError("parameters.name", "missing_field", "Field required")
+    error = ErrorReport("invalid_parameters", "name is missing", (detail,))
+    action = (
+        given(REQUESTED)
+        .when(lambda action: action.reject(error, at=NOON))
+        .then(
+            (
+                "rejected",
+                {
+                    "code": "invalid_parameters",
+                    "details": [{"field": "parameters.name", "code": "missing_field", "message": "Field required"}],
+                },
+            )
+        )
+    )
+    assert action.status is Status.REJECTED
+    assert action.error == error
+    assert action.due_at is None
+
+
+def test_a_valid_request_is_scheduled_and_due_at_once() -> None:
+    action = given(REQUESTED).when(lambda action: action.validate(at=SOON)).then(("validated", {"not_before": None}))
+    assert (action.status, action.due_at) == (Status.SCHEDULED, SOON)
+
+
+def test_a_request_for_later_is_due_later_and_never_after_it_expired() -> None:
+    waits = (
+        given(REQUESTED)
+        .when(lambda action: action.validate(not_before=LATER, expires_at=LATER + timedelta(hours=1), at=NOON))
+        .then(("validated", {"not_before": "2026-03-01T12:01:00.000000Z", "expires_at": "2026-03-01T13:01:00.000000Z"}))
+    )
+    assert waits.due_at == LATER
+    assert not waits.is_expired(LATER)
+    assert waits.is_expired(LATER + timedelta(hours=1))
+
+
+def test_an_attempt_is_counted_leased_and_told_before_it_starts() -> None:
+    def begin(action: Action) -> None:
+        action.begin_attempt(lease_until=LATER, delivery=Delivery.AT_MOST_ONCE, facts={"template": "hello"}, at=NOON)
+
+    action = (
+        given(REQUESTED, VALIDATED)
+        .when(begin)
+        .then(("attempted", {"attempt": 1, "delivery": "at_most_once", "facts": {"template": "hello"}}))
+    )
+    assert (action.status, action.attempts, action.epoch, action.due_at) == (Status.ATTEMPTED, 1, 3, LATER)
+
+
+def test_success_keeps_result_reference_and_what_a_rollback_needs() -> None:
+    success = outcome.Succeeded({"message_id": "m1"}, reference="p1", undo={"before": 1})
+    action = (
+        given(REQUESTED, VALIDATED, ATTEMPTED)
+        .when(lambda action: action.succeed(success, epoch=3, at=SOON))
+        .then(("succeeded", {"epoch": 3, "result": {"message_id": "m1"}, "reference": "p1", "undo": {"before": 1}}))
+    )
+    assert (action.status, action.result, action.due_at) == (Status.SUCCEEDED, {"message_id": "m1"}, None)
+
+
+def test_what_certainly_did_not_happen_is_tried_again() -> None:
+    action = (
+        given(REQUESTED, VALIDATED, ATTEMPTED)
+        .when(lambda action: action.fail_attempt(NOT_SENT, RetryAt(LATER), epoch=3, at=SOON))
+        .then(("attempt_failed", {"epoch": 3, "failure": "retry", "retry_at": "2026-03-01T12:01:00.000000Z"}))
+    )
+    assert (action.status, action.due_at, action.doubted) == (Status.RETRYING, LATER, False)
+    assert action.error == ErrorReport("connection_refused", "nobody listens")
+
+
+def test_a_retry_is_due_no_later_than_its_expiry() -> None:
+    expires = ("validated", {"expires_at": "2026-03-01T12:00:30.000000Z"})
+    action = (
+        given(REQUESTED, expires, ATTEMPTED)
+        .when(lambda action: action.fail_attempt(NOT_SENT, RetryAt(LATER), epoch=3, at=SOON))
+        .then(("attempt_failed", {}))
+    )
+    assert action.due_at == NOON + timedelta(seconds=30)
+
+
+@pytest.mark.parametrize(
+    ("failure", "decision", "reason"),
+    [(NEVER, GiveUp(Reason.PERMANENT), "permanent"), (NOT_SENT, GiveUp(Reason.EXHAUSTED), "exhausted")],
+)
+def test_giving_up_ends_the_life_in_the_same_breath(failure: outcome.Failure, decision: GiveUp, reason: str) -> None:
+    action = (
+        given(REQUESTED, VALIDATED, ATTEMPTED)
+        .when(lambda action: action.fail_attempt(failure, decision, epoch=3, at=SOON))
+        .then(("attempt_failed", {"retry_at": None}), ("failed", {"reason": reason, "code": failure.code}))
+    )
+    assert (action.status, action.due_at) == (Status.FAILED, None)
+
+
+def test_an_unknown_outcome_is_shown_as_in_doubt() -> None:
+    action = (
+        given(REQUESTED, VALIDATED, ATTEMPTED)
+        .when(lambda action: action.fail_attempt(UNKNOWN, InDoubt(Doubt.OUTCOME_UNKNOWN), epoch=3, at=SOON))
+        .then(("in_doubt", {"reason": "outcome_unknown", "code": "timed_out"}))
+    )
+    assert (action.status, action.doubted, action.due_at) == (Status.IN_DOUBT, True, None)
+
+
+def test_a_resent_unknown_outcome_leaves_its_doubt_on_the_action() -> None:
+    action = (
+        given(REQUESTED, VALIDATED, ATTEMPTED)
+        .when(lambda action: action.fail_attempt(UNKNOWN, RetryAt(LATER), epoch=3, at=SOON))
+        .then(("attempt_failed", {"failure": "unknown"}))
+    )
+    assert action.doubted
+
+
+def test_an_action_whose_time_is_over_expires() -> None:
+    action = given(REQUESTED, VALIDATED).when(lambda action: action.expire(at=LATER)).then(("expired", {}))
+    assert (action.status, action.due_at) == (Status.EXPIRED, None)
+
+
+def test_expiry_does_not_hide_that_an_earlier_attempt_may_stand() -> None:
+    doubted = ("attempt_failed", {"failure": "unknown"})
+    given(REQUESTED, VALIDATED, ATTEMPTED, doubted).when(lambda action: action.expire(at=LATER)).then(
+        ("in_doubt", {"reason": "earlier_attempt_unknown"})
+    )
+
+
+@pytest.mark.parametrize("answer", [outcome.Succeeded({}, reference="p9"), UNKNOWN, NOT_SENT, NEVER])
+@pytest.mark.parametrize("after", [Life.ATTEMPT_FAILED, Life.IN_DOUBT, Life.SUCCEEDED, Life.FAILED])
+def test_the_answer_of_an_attempt_that_is_over_is_kept_and_not_applied(after: Life, answer: outcome.Outcome) -> None:
+    before = action_after(*LEADING_TO[after])
+
+    def conclude(action: Action) -> None:
+        if isinstance(answer, outcome.Succeeded):
+            action.succeed(answer, epoch=3, at=LATER)
+        else:
+            action.fail_attempt(answer, GiveUp(Reason.PERMANENT), epoch=3, at=LATER)
+
+    action = given(*LEADING_TO[after]).when(conclude).then(("late_outcome", {"epoch": 3}))
+    kept = ("status", "result", "error", "doubted", "due_at", "attempts")
+    assert [getattr(action, name) for name in kept] == [getattr(before, name) for name in kept]
+
+
+def test_the_answer_of_an_earlier_attempt_does_not_end_the_running_one() -> None:
+    second = ("attempted", {"attempt": 2})
+    action = (
+        given(REQUESTED, VALIDATED, ATTEMPTED, RETRY, second)
+        .when(lambda action: action.succeed(outcome.Succeeded({}), epoch=3, at=LATER))
+        .then(("late_outcome", {"epoch": 3, "outcome": "succeeded"}))
+    )
+    assert (action.status, action.epoch) == (Status.ATTEMPTED, 5)
+
+
+COMMANDS: dict[Life, Callable[[Action], None]] = {
+    Life.REJECTED: lambda action: action.reject(ErrorReport("a_code", "a message"), at=LATER),
+    Life.VALIDATED: lambda action: action.validate(at=LATER),
+    Life.ATTEMPTED: lambda action: action.begin_attempt(
+        lease_until=LATER, delivery=Delivery.AT_MOST_ONCE, facts=None, at=LATER
+    ),
+    Life.EXPIRED: lambda action: action.expire(at=LATER),
+}
+"""The commands whose event does not depend on an epoch."""
+
+
+@pytest.mark.parametrize("last", [life for life in Life if life in LEADING_TO])
+@pytest.mark.parametrize("event", COMMANDS)
+def test_the_table_lets_through_what_it_names_and_nothing_else(event: Life, last: Life) -> None:
+    told = given(*LEADING_TO[last]).when(COMMANDS[event])
+    if last in MAY_FOLLOW[event]:
+        told.then((event.value, {}))
+    else:
+        told.then_refused(IllegalTransition)
+
+
+@pytest.mark.parametrize("last", [Life.REQUESTED, Life.REJECTED, Life.VALIDATED])
+def test_an_answer_to_what_was_never_attempted_is_refused(last: Life) -> None:
+    given(*LEADING_TO[last]).when(lambda action: action.succeed(outcome.Succeeded({}), epoch=3, at=LATER)).then_refused(
+        IllegalTransition
+    )
+
+
+def test_reading_a_life_back_gives_the_action_that_was_decided() -> None:
+    decided = action_after(REQUESTED)
+    decided.validate(expires_at=LATER, at=NOON)
+    decided.begin_attempt(lease_until=LATER, delivery=Delivery.IDEMPOTENT_BY_KEY, facts={"a": 1}, at=NOON)
+    decided.fail_attempt(UNKNOWN, RetryAt(LATER), epoch=3, at=SOON)
+    events = [*action_after(REQUESTED).collect_events(), *decided.collect_events()]
+    read = action_after(REQUESTED)
+    for event in events:
+        event.mutate(read)
+    assert read == decided
