@@ -1,0 +1,89 @@
+"""The execution agent's front door."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from agents.execution_agent.assembly import Parts, assemble
+from agents.execution_agent.config import Settings
+from domain.base_action import BaseAction
+from domain.errors import ActionNotFound, Refused
+from domain.ports import World
+from domain.request import ActionRequest, parse_request, read_request
+from handlers.execute import Deadline
+from projections.history import history_of
+from projections.status import not_found, refusal, response_of
+
+
+class ExecutionAgent:
+    """Carries out actions, once, and tells their story.
+
+        agent = ExecutionAgent()
+        response = agent.process({"action_type": "send_email", "parameters": {...}})
+        response["status"], response["result"], response["action_id"]
+
+    A request never raises: what is wrong with it is in the response. A broken ledger raises LedgerUnavailable,
+    a wrong setting ConfigurationError. One agent serves any number of threads.
+    """
+
+    def __init__(
+        self,
+        settings: Settings | None = None,
+        *,
+        world: World | None = None,
+        actions: Iterable[type[BaseAction[Any]]] | None = None,
+    ) -> None:
+        settings = settings or Settings.from_environment(os.environ)
+        logging.getLogger("execution_agent").setLevel(settings.log_level)
+        self._parts: Parts = assemble(settings, world=world, actions=actions)
+
+    def process(self, request: Mapping[str, Any], *, wait: float | None = None) -> dict[str, Any]:
+        """Carries the request out and answers with the response of the contract, a plain dictionary.
+
+        `wait` is how long the caller waits, in seconds; what is not finished by then goes on in the ledger.
+        """
+        return self._process(lambda: read_request(request), wait)
+
+    def process_json(self, request: bytes | str, *, wait: float | None = None) -> dict[str, Any]:
+        """The same for a request that is still text."""
+        return self._process(lambda: parse_request(request), wait)
+
+    def _process(self, read: Callable[[], ActionRequest], wait: float | None) -> dict[str, Any]:
+        deadline = Deadline(self._parts.world.clock, self._parts.settings.wait if wait is None else wait)
+        try:
+            request = read()
+        except Refused as malformed:
+            return refusal(malformed).as_dict()
+        return self._parts.receive(request, deadline).as_dict()
+
+    def status(self, action_id: str) -> dict[str, Any]:
+        """Where the action stands now, read consistently; `not_found` when nobody has heard of it."""
+        try:
+            return response_of(self._parts.ledger.load(action_id)).as_dict()
+        except ActionNotFound:
+            return not_found(action_id).as_dict()
+
+    def history(self, action_id: str) -> list[dict[str, Any]]:
+        """The action's life: a list of `{version, type, at, data}`, oldest first; empty when nobody has heard of it."""
+        try:
+            return history_of(self._parts.ledger.events_of(action_id))
+        except ActionNotFound:
+            return []
+
+    @property
+    def action_types(self) -> list[BaseAction[Any]]:
+        """What it can carry out."""
+        return list(self._parts.action_types)
+
+    def close(self) -> None:
+        """Lets go of the ledger."""
+        self._parts.ledger.close()
+
+    def __enter__(self) -> ExecutionAgent:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

@@ -1,0 +1,94 @@
+"""The composition root: the only module that names concrete adapters, and where everything meets."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+from typing import Any
+
+from adapters.email import email_sender
+from adapters.system import SystemChance, SystemClock
+from adapters.templates import Templates
+from adapters.webhooks import Webhooks
+from agents.execution_agent.config import ACTIONS, Settings
+from domain.base_action import BaseAction
+from domain.errors import ConfigurationError
+from domain.ledger import ActionLedger
+from domain.ports import World
+from handlers.execute import Execute, ExecutionRules
+from handlers.receive import Receive
+from handlers.registry import ActionTypes
+from handlers.validate import Validate
+from projections.status import view_of
+
+ENTRY_POINTS = "execution_agent.actions"
+"""The entry-point group by which an installed distribution brings action types."""
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The agent, put together."""
+
+    settings: Settings
+    world: World
+    ledger: ActionLedger
+    action_types: ActionTypes
+    receive: Receive
+
+
+def assemble(
+    settings: Settings,
+    *,
+    world: World | None = None,
+    actions: Iterable[type[BaseAction[Any]]] | None = None,
+) -> Parts:
+    """Everything that `settings` ask for; a given `world` or set of `actions` takes the place of the configured one.
+
+    Raises ConfigurationError, LedgerUnavailable.
+    """
+    world = world or outside_world(settings, os.environ)
+    action_types = ActionTypes(ACTIONS + installed_actions() if actions is None else actions)
+    ledger = ActionLedger(settings.ledger, view_of=view_of)
+    rules = ExecutionRules(settings.max_retries, settings.backoff, settings.clock_skew)
+    validate = Validate(action_types, world)
+    execute = Execute(ledger, validate, world, rules)
+    return Parts(settings, world, ledger, action_types, Receive(ledger, validate, execute, world))
+
+
+def outside_world(settings: Settings, environ: Mapping[str, str]) -> World:
+    """The real one. Each adapter loads its library when it is first used."""
+    return World(
+        clock=SystemClock(),
+        chance=SystemChance(),
+        templates=Templates(settings.templates_path),
+        email=email_sender(settings.email, settings.email_sender),
+        webhooks=Webhooks.from_file(
+            settings.webhook_config_path, environ, required=settings.webhook_config_required
+        ),
+    )
+
+
+def prepare_ledger(settings: Settings) -> str:
+    """Creates the ledger where there is none, and says where it is. Raises LedgerUnavailable."""
+    ledger = ActionLedger({**settings.ledger, "CREATE_TABLE": "y"}, view_of=view_of)
+    ledger.close()
+    return settings.ledger.get("SQLITE_DBNAME") or settings.ledger["DYNAMODB_TABLE"]
+
+
+def installed_actions() -> tuple[type[BaseAction[Any]], ...]:
+    """The action types of installed distributions: chosen by whoever installs, never by a request."""
+    return tuple(_load(entry_point) for entry_point in entry_points(group=ENTRY_POINTS))
+
+
+def _load(entry_point: Any) -> type[BaseAction[Any]]:
+    try:
+        loaded = entry_point.load()
+    except Exception as error:
+        raise ConfigurationError(
+            f"the action type {entry_point.name!r} ({entry_point.value}) cannot be loaded: {type(error).__name__}: {error}"
+        ) from error
+    if not (isinstance(loaded, type) and issubclass(loaded, BaseAction)):
+        raise ConfigurationError(f"{entry_point.value} is no BaseAction; mend the entry point {entry_point.name!r}")
+    return loaded

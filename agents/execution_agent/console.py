@@ -1,0 +1,109 @@
+"""What people see: an action's story as a timeline, in a terminal or plain when piped."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+COLOURS: Mapping[str, str] = {
+    "succeeded": "green",
+    "failed": "red",
+    "rejected": "red",
+    "expired": "red",
+    "in_doubt": "yellow",
+    "attempt_failed": "yellow",
+    "retrying": "yellow",
+    "late_outcome": "magenta",
+}
+LONGEST_NOTE = 200
+"""Characters of an event's own story that fit beside it; `--json` has the rest."""
+
+_QUIET = frozenset({"fingerprint", "request", "undo"})
+
+
+def say(line: str) -> None:
+    """One line."""
+    Console().print(escape(line))
+
+
+def tell(response: Mapping[str, Any], history: Sequence[Mapping[str, Any]]) -> None:
+    """An action's answer, its timeline, and where to look next."""
+    tell_status(response)
+    if history:
+        tell_history(history)
+    outbox = (response["result"] or {}).get("outbox")
+    if outbox:
+        say(f"The mail lies in {outbox}")
+    if response["action_id"]:
+        say(f"Ask again at any time: execution-agent history {response['action_id']}")
+
+
+def tell_status(response: Mapping[str, Any]) -> None:
+    """Where it stands, and what is wrong if anything is."""
+    console = Console()
+    status = response["status"]
+    line = Text.assemble((status, f"bold {COLOURS.get(status, 'cyan')}"))
+    line.append(f"  {response['action_id'] or 'no action'}")
+    if response["duplicate"]:
+        line.append("  (a duplicate: this is the original's answer)", style="dim")
+    console.print(line)
+    error = response["error"]
+    if error:
+        console.print(Text(f"  {error['code']}: {_one_line(error['message'])}"))
+        for detail in error["details"]:
+            console.print(Text(f"    {detail['field'] or '(request)'}: {_one_line(detail['message'])}", style="dim"))
+
+
+def tell_history(history: Sequence[Mapping[str, Any]]) -> None:
+    """The timeline: when, how much later, what, and what was said."""
+    table = Table(box=None, pad_edge=False, show_header=False)
+    table.add_column(justify="right", style="dim", no_wrap=True)
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(justify="right", style="dim", no_wrap=True)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    before: datetime | None = None
+    for entry in history:
+        at = datetime.fromisoformat(entry["at"])
+        later = "" if before is None else f"+{(at - before).total_seconds():.3f}s"
+        word = Text(entry["type"], style=COLOURS.get(entry["type"], "cyan"))
+        clock = at.strftime("%Y-%m-%d %H:%M:%S.") + f"{at.microsecond // 1000:03d}"
+        table.add_row(str(entry["version"]), clock, later, word, Text(_note(entry)))
+        before = at
+    Console().print(table)
+
+
+def tell_actions(types: Sequence[Mapping[str, str]]) -> None:
+    """The matrix of promises."""
+    table = Table(box=None, pad_edge=False)
+    for heading in ("action type", "delivery", "summary"):
+        table.add_column(heading, overflow="fold")
+    for kind in types:
+        table.add_row(kind["action_type"], kind["delivery"], kind["summary"])
+    Console().print(table)
+
+
+def _note(entry: Mapping[str, Any]) -> str:
+    data = dict(entry["data"])
+    request = data.get("request")
+    if request:
+        return _one_line(f"{request.get('action_type')} {json.dumps(request.get('parameters'), ensure_ascii=False)}")
+    told = (f"{name}={_brief(value)}" for name, value in data.items() if name not in _QUIET)
+    return _one_line("  ".join(told))
+
+
+def _brief(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _one_line(text: str) -> str:
+    """Whatever a provider or an agent wrote, it cannot move the cursor of whoever reads it."""
+    visible = "".join(character if character.isprintable() else " " for character in text)
+    return visible if len(visible) <= LONGEST_NOTE else visible[: LONGEST_NOTE - 1] + "…"

@@ -1,0 +1,46 @@
+"""Call a configured webhook."""
+
+from __future__ import annotations
+
+from domain.base_action import Attempt, BaseAction, Intent, Prepared
+from domain.outcome import Outcome
+from domain.policy import Delivery
+from domain.ports import WebhookTarget, World
+from domain.validators.call_webhook import CallWebhookParameters
+
+
+class CallWebhook(BaseAction[CallWebhookParameters]):
+    """At least once, under one webhook-id; a target that is declared deduplicating takes it once."""
+
+    action_type = "call_webhook"
+    summary = "POST a JSON payload to a webhook that the configuration names."
+    parameters = CallWebhookParameters
+    delivery = Delivery.AT_LEAST_ONCE
+
+    def prepare(
+        self, parameters: CallWebhookParameters, intent: Intent, world: World
+    ) -> Prepared[CallWebhookParameters]:
+        target = self._target(parameters, world)
+        return Prepared(
+            parameters,
+            work=target,
+            facts={"webhook": target.name, "method": target.method},
+            delivery=Delivery.IDEMPOTENT_BY_KEY if target.deduplicates else Delivery.AT_LEAST_ONCE,
+            timeout=target.timeout,
+        )
+
+    def _target(self, parameters: CallWebhookParameters, world: World) -> WebhookTarget:
+        if parameters.webhook is not None:
+            return world.webhooks.target(parameters.webhook)
+        return world.webhooks.direct(parameters.url or "")
+
+    def execute(self, prepared: Prepared[CallWebhookParameters], attempt: Attempt, world: World) -> Outcome:
+        parameters = prepared.parameters
+        return world.webhooks.call(
+            prepared.work,
+            parameters.payload,
+            headers=parameters.headers,
+            effect_key=attempt.effect_key,
+            at=attempt.at,
+            timeout=attempt.timeout,
+        )

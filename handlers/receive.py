@@ -1,0 +1,132 @@
+"""A request comes in: recognised, refused, or accepted and carried out."""
+
+from __future__ import annotations
+
+from domain import identity
+from domain.action import Action
+from domain.canonical import canonical
+from domain.errors import ActionNotFound, Code, ErrorReport, FieldError, LedgerConflict, Refused
+from domain.ledger import ActionLedger
+from domain.lifecycle import Status
+from domain.ports import World
+from domain.request import ActionRequest, fingerprint
+from handlers.execute import Deadline, Execute
+from handlers.validate import Validate
+from projections.status import Response, response_of
+
+FIRST_LOOK = 0.005
+"""Seconds until a duplicate looks again at the attempt that it waits for; it doubles up to LAST_LOOK."""
+LAST_LOOK = 0.25
+
+
+class Receive:
+    """The way of a request: identify, validate, record, execute."""
+
+    def __init__(self, ledger: ActionLedger, validate: Validate, execute: Execute, world: World) -> None:
+        self._ledger = ledger
+        self._validate = validate
+        self._execute = execute
+        self._world = world
+
+    def __call__(self, request: ActionRequest, deadline: Deadline) -> Response:
+        """Never raises for what a request says; raises LedgerUnavailable when nothing can be recorded."""
+        action_id = self._identify(request)
+        action = self._request(request, action_id)
+        try:
+            self._check_time(request)
+            ready = self._validate(action)
+        except Refused as refusal:
+            return self._refuse(request, action_id, refusal)
+        options = request.options
+        action.validate(not_before=options.not_before, expires_at=options.expires_at, at=self._world.clock.now())
+        try:
+            if self._is_for_later(request, deadline):
+                self._ledger.record(action)
+            else:
+                action = self._execute(action, ready, deadline)
+        except LedgerConflict:
+            return self._recognise(request, action_id, deadline)
+        return response_of(action)
+
+    def _identify(self, request: ActionRequest) -> str:
+        if request.idempotency_key is not None:
+            return identity.keyed_action_id(request.idempotency_key)
+        decision_id = request.decision_id
+        if decision_id is not None:
+            return identity.decided_action_id(decision_id, request.action_type, canonical(request.parameters))
+        return self._new_id()
+
+    def _new_id(self) -> str:
+        return identity.new_action_id(self._world.clock.now(), self._world.chance.entropy(10))
+
+    def _request(self, request: ActionRequest, action_id: str) -> Action:
+        return Action.requested(
+            action_id,
+            request=request.document,
+            fingerprint=fingerprint(request),
+            effect_key=identity.effect_key(action_id),
+            at=self._world.clock.now(),
+        )
+
+    def _check_time(self, request: ActionRequest) -> None:
+        expires_at = request.options.expires_at
+        if expires_at is not None and expires_at <= self._world.clock.now():
+            message = "expires_at has passed; nothing was done"
+            detail = FieldError("options.expires_at", Code.INVALID_OPTIONS, message)
+            raise Refused(message, details=[detail], code=Code.INVALID_OPTIONS)
+
+    def _is_for_later(self, request: ActionRequest, deadline: Deadline) -> bool:
+        not_before = request.options.not_before
+        return (
+            request.options.mode == "accept"
+            or (not_before is not None and not_before > self._world.clock.now())
+            or not deadline.allows_an_attempt()
+        )
+
+    # -- duplicates and refusals ------------------------------------------------------------------------------------
+
+    def _recognise(self, request: ActionRequest, action_id: str, deadline: Deadline) -> Response:
+        """The id is taken: by this very request, or by another one under the same key."""
+        original = self._ledger.load(action_id)
+        if self._is_other_request(request, original):
+            return self._reject(request, _mismatch(action_id))
+        return response_of(self._settled(original, deadline)).as_duplicate()
+
+    @staticmethod
+    def _is_other_request(request: ActionRequest, original: Action) -> bool:
+        # An id made of the decision stands for action type and parameters already: options may differ.
+        return request.idempotency_key is not None and original.fingerprint != fingerprint(request)
+
+    def _settled(self, original: Action, deadline: Deadline) -> Action:
+        """The original answer is the one that its own caller gets: wait for the attempt that is running."""
+        pause = FIRST_LOOK
+        while original.status is Status.ATTEMPTED and deadline.remaining > pause:
+            self._world.clock.sleep(pause)
+            original = self._ledger.load(original.id)
+            pause = min(pause * 2, LAST_LOOK)
+        return original
+
+    def _refuse(self, request: ActionRequest, action_id: str, refusal: Refused) -> Response:
+        """What was accepted once is a duplicate, even if it would be refused today."""
+        if request.idempotency_key is None and request.decision_id is None:
+            return self._reject(request, refusal)
+        try:
+            original = self._ledger.load(action_id)
+        except ActionNotFound:
+            return self._reject(request, refusal)
+        if self._is_other_request(request, original):
+            return self._reject(request, _mismatch(action_id))
+        return response_of(original).as_duplicate()
+
+    def _reject(self, request: ActionRequest, refusal: Refused) -> Response:
+        """Recorded under an id of its own, so that the key stays free for the repaired request."""
+        action = self._request(request, self._new_id())
+        action.reject(ErrorReport.of(refusal), at=self._world.clock.now())
+        self._ledger.record(action)
+        return response_of(action)
+
+
+def _mismatch(action_id: str) -> Refused:
+    message = f"this idempotency_key belongs to another request ({action_id}); repeat that request, or use a new key"
+    detail = FieldError("idempotency_key", Code.IDEMPOTENCY_MISMATCH, message)
+    return Refused(message, details=[detail], code=Code.IDEMPOTENCY_MISMATCH)

@@ -1,0 +1,48 @@
+"""An outcome as the ledger can hold it: whatever an action type answers, the answer must not get lost.
+
+The effect has happened by now. A result that is no JSON, or too long, costs the result, never the fact.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from domain.outcome import Outcome, Permanent, Retry, Succeeded, Unknown
+
+LONGEST_MESSAGE = 1_000
+"""Characters of a code's message that are kept."""
+LARGEST_VALUE = 128 * 1024
+"""Bytes of a result, and of undo data."""
+
+
+def recordable(answer: object) -> Outcome:
+    """The answer itself in the common case; else as much of it as can be stored."""
+    if isinstance(answer, Succeeded):
+        return _success(answer)
+    if isinstance(answer, Permanent | Retry | Unknown):
+        return replace(answer, code=_text(answer.code), message=_text(answer.message))
+    return Unknown("no_outcome", f"the action type answered {type(answer).__name__}, which is no outcome")
+
+
+def _success(success: Succeeded) -> Succeeded:
+    undo, reference = success.undo, success.reference
+    return Succeeded(
+        result=_value(success.result),
+        reference=None if reference is None else _text(reference),
+        undo=None if undo is None else _value(undo),
+    )
+
+
+def _value(value: Mapping[str, Any]) -> Mapping[str, Any]:
+    try:
+        size = len(json.dumps(value, ensure_ascii=False, allow_nan=False).encode())
+    except (TypeError, ValueError, RecursionError) as error:
+        return {"not_recorded": f"it is no JSON ({type(error).__name__})"}
+    return value if size <= LARGEST_VALUE else {"not_recorded": f"it takes {size} bytes"}
+
+
+def _text(text: object) -> str:
+    return str(text)[:LONGEST_MESSAGE].encode("utf-8", "replace").decode()

@@ -1,0 +1,143 @@
+"""A world without surprises: time, chance and providers that a test holds in its hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from adapters.templates import Templates
+from domain.base_action import Attempt, BaseAction, Parameters, Prepared
+from domain.outcome import Outcome, Succeeded
+from domain.policy import Delivery
+from domain.ports import Email, WebhookTarget, World
+
+
+class FakeClock:
+    """Stands still until somebody sleeps."""
+
+    def __init__(self, start: datetime = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)) -> None:
+        self._now = start
+        self._monotonic = 0.0
+        self.slept: list[float] = []
+
+    def now(self) -> datetime:
+        return self._now
+
+    def monotonic(self) -> float:
+        return self._monotonic
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.pass_time(seconds)
+
+    def pass_time(self, seconds: float) -> None:
+        self._now += timedelta(seconds=seconds)
+        self._monotonic += seconds
+
+
+class FakeChance:
+    """Always the upper end, and ids that count."""
+
+    def __init__(self) -> None:
+        self._count = 0
+
+    def uniform(self, low: float, high: float) -> float:
+        return high
+
+    def entropy(self, size: int) -> bytes:
+        self._count += 1
+        return self._count.to_bytes(size, "big")
+
+
+@dataclass
+class FakeEmailSender:
+    """A provider that keeps what it was given and answers from a script."""
+
+    answers: list[Outcome] = field(default_factory=list)
+    sent: list[tuple[str, str]] = field(default_factory=list)
+
+    def compose(self, email: Email, *, effect_key: str, at: datetime) -> bytes:
+        return f"{email.subject}\n\n{email.text}".encode()
+
+    def send(self, message: bytes, *, recipient: str, effect_key: str, timeout: float) -> Outcome:
+        self.sent.append((recipient, effect_key))
+        return self.answers.pop(0) if self.answers else Succeeded({"message_id": effect_key}, reference=effect_key)
+
+
+class FakeWebhooks:
+    """No target but those that a test names."""
+
+    def __init__(self, targets: Iterable[WebhookTarget] = ()) -> None:
+        self._targets = {target.name: target for target in targets}
+
+    def target(self, name: str) -> WebhookTarget:
+        return self._targets[name]
+
+    def direct(self, url: str) -> WebhookTarget:
+        raise AssertionError("no direct calls here")
+
+    def call(self, target: WebhookTarget, payload: Mapping[str, Any], **_: Any) -> Outcome:
+        return Succeeded({"status": 200})
+
+
+def fake_world(**parts: Any) -> World:
+    """A world of fakes; name the part that the test is about."""
+    defaults: dict[str, Any] = {
+        "clock": FakeClock(),
+        "chance": FakeChance(),
+        "templates": Templates(),
+        "email": FakeEmailSender(),
+        "webhooks": FakeWebhooks(),
+    }
+    return World(**(defaults | parts))
+
+
+class GreetParameters(Parameters):
+    """Whom to greet."""
+
+    name: str
+
+
+class Greet(BaseAction[GreetParameters]):
+    """An action type whose provider is the test: `world.extras["provider"]` answers."""
+
+    action_type = "greet"
+    summary = "Greets somebody."
+    parameters = GreetParameters
+    delivery = Delivery.AT_MOST_ONCE
+    timeout = 10.0
+
+    def execute(self, prepared: Prepared[GreetParameters], attempt: Attempt, world: World) -> Outcome:
+        provider: Callable[[Attempt], Outcome] = world.extras["provider"]
+        return provider(attempt)
+
+
+class GreetAgain(Greet):
+    """The same, for a provider that may see it twice."""
+
+    action_type = "greet_again"
+    delivery = Delivery.AT_LEAST_ONCE
+
+
+class GreetOnce(Greet):
+    """The same, for a provider that deduplicates by the effect key."""
+
+    action_type = "greet_once"
+    delivery = Delivery.IDEMPOTENT_BY_KEY
+
+
+class ScriptedProvider:
+    """Answers from a script, one for each attempt; an exception in it is raised. Then it says yes."""
+
+    def __init__(self, *answers: Outcome | BaseException) -> None:
+        self._answers = list(answers)
+        self.attempts: list[Attempt] = []
+
+    def __call__(self, attempt: Attempt) -> Outcome:
+        self.attempts.append(attempt)
+        answer = self._answers.pop(0) if self._answers else Succeeded({"greeting": "Hello"})
+        if isinstance(answer, BaseException):
+            raise answer
+        return answer
