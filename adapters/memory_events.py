@@ -68,11 +68,15 @@ class MemoryRecorder(AggregateRecorder):
         ]
         return (chosen[::-1] if desc else chosen)[:limit]
 
-    def due(self, now: datetime, limit: int) -> list[ActionView]:
-        """What must be looked at by `now`, the longest due first."""
+    def due(self, now: datetime, limit: int) -> list[str]:
+        """Ids of what must be looked at by `now`, the longest due first."""
         with self._lock:
-            due = [view for view in self._views.values() if view.due_at is not None and view.due_at <= now]
-        return sorted(due, key=lambda view: (view.due_at or now, view.action_id))[:limit]
+            due = sorted(
+                (view.due_at, view.action_id)
+                for view in self._views.values()
+                if view.due_at is not None and view.due_at <= now
+            )
+        return [action_id for _, action_id in due][:limit]
 
     def views(self, status: str | None, limit: int) -> list[ActionView]:
         """The rows of a status, or all, newest first."""

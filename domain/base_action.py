@@ -18,7 +18,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, ClassVar, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict
@@ -80,6 +80,8 @@ class BaseAction(ABC, Generic[P]):
     """The model of the request's `parameters`."""
     delivery: ClassVar[Delivery] = Delivery.AT_MOST_ONCE
     """What it promises. The default is the careful one."""
+    key_window: ClassVar[timedelta | None] = None
+    """How long the provider remembers an effect key, for types that are idempotent by key; None is for ever."""
     timeout: ClassVar[float] = 30.0
     """Seconds, the total deadline of an attempt."""
 

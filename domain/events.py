@@ -87,13 +87,18 @@ class Validated(ActionEvent):
 class Attempted(ActionEvent):
     """Written before the first byte leaves. Its version is the epoch that an outcome must name.
 
-    `facts` say what will be sent (a template's hash, a target's name); `delivery` is what may be done in doubt.
+    `facts` say what will be sent (a template's hash, a target's name); `delivery` is what may be done in doubt;
+    `holder` is the process that attempts. A fallback has a `route` above 0 and an effect key of its own;
+    `key_until` is when the provider forgets the key.
     """
 
     attempt: int
     lease_until: str
     delivery: str
-    route: int = 0
+    route: int | None = None
+    effect_key: str | None = None
+    key_until: str | None = None
+    holder: str | None = None
     facts: Mapping[str, Any] | None = None
 
     life = Life.ATTEMPTED
@@ -102,13 +107,17 @@ class Attempted(ActionEvent):
 
 @dataclass(frozen=True)
 class AttemptFailed(ActionEvent):
-    """`failure` is permanent, retry or unknown; `retry_at` says when the next attempt is due, None that none comes."""
+    """`failure` is permanent, retry or unknown; `retry_at` says when the next attempt is due, None that none comes.
+
+    `next_route` is the fallback that takes over, None that the route stays.
+    """
 
     epoch: int
     failure: str
     code: str
     message: str
     retry_at: str | None = None
+    next_route: int | None = None
 
     life = Life.ATTEMPT_FAILED
     TOPIC = Life.ATTEMPT_FAILED.topic
@@ -152,6 +161,68 @@ class Failed(ActionEvent):
 
 
 @dataclass(frozen=True)
+class Resolved(ActionEvent):
+    """What was in doubt is known now. `verdict` is executed or not_executed; `evidence` is what shows it."""
+
+    verdict: str
+    by: str
+    why: str
+    evidence: Mapping[str, Any] | None = None
+    bulk: str | None = None
+
+    life = Life.RESOLVED
+    TOPIC = Life.RESOLVED.topic
+
+
+@dataclass(frozen=True)
+class Redriven(ActionEvent):
+    """The same action, under the same effect key, gets its retries once more."""
+
+    by: str
+    why: str
+    bulk: str | None = None
+
+    life = Life.REDRIVEN
+    TOPIC = Life.REDRIVEN.topic
+
+
+@dataclass(frozen=True)
+class Cancelled(ActionEvent):
+    """It will not be attempted any more, and no attempt can have taken effect."""
+
+    by: str
+    why: str
+    bulk: str | None = None
+
+    life = Life.CANCELLED
+    TOPIC = Life.CANCELLED.topic
+
+
+@dataclass(frozen=True)
+class CancelRequested(ActionEvent):
+    """A wish, while an attempt runs: it takes effect before the next one."""
+
+    by: str
+    why: str
+    bulk: str | None = None
+
+    life = Life.CANCEL_REQUESTED
+    TOPIC = Life.CANCEL_REQUESTED.topic
+
+
+@dataclass(frozen=True)
+class BroughtForward(ActionEvent):
+    """The next attempt is due now, not when the policy said."""
+
+    by: str
+    why: str
+    bulk: str | None = None
+
+    life = Life.BROUGHT_FORWARD
+    TOPIC = Life.BROUGHT_FORWARD.topic
+
+
+@dataclass(frozen=True)
 class Expired(ActionEvent):
     """Its `expires_at` came first: nothing was done, and nothing will be."""
 
@@ -185,9 +256,14 @@ REGISTRY: Mapping[str, type[ActionEvent]] = {
         Attempted,
         AttemptFailed,
         InDoubt,
+        Resolved,
         Succeeded,
         Failed,
+        Redriven,
+        Cancelled,
         Expired,
+        CancelRequested,
+        BroughtForward,
         LateOutcome,
     )
 }

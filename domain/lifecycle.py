@@ -2,16 +2,20 @@
 
     requested ──► rejected
         │
-        ▼
-    validated ──► attempted ──► succeeded
-        │          ▲     │
-        │          │     ├────► in_doubt ◄─┐
-        ▼          │     ▼                 │  one attempt was unknown, and no other may follow
-    expired ◄──────┴─ attempt_failed ──────┤
-                                           └──► failed
+        ▼             ┌───────────────────────────────┐
+    validated ──► attempted ──► succeeded ◄── resolved ◄── in_doubt
+        │          ▲     │                        │           ▲
+        │          │     ├────────────────────────┼───────────┤  nobody can tell, or one attempt
+        │          │     ▼                        ▼           │  was unknown and no other may follow
+        │          └─ attempt_failed ─────────► failed        │
+        │          │     │   │                  │             │
+        │       redriven │   └──────────────────┼─────────────┘
+        │          ▲     │                      │
+        ▼          └─────┼──────────────────────┘
+    cancelled, expired ◄─┘
 
-`late_outcome` may follow anything that was ever attempted, and moves nothing:
-it keeps what a zombie had to say.
+Some events move nothing: a wish to cancel what is just being attempted, a due time put off or brought forward,
+and `late_outcome`, which keeps what a zombie had to say.
 """
 
 from __future__ import annotations
@@ -31,9 +35,14 @@ class Life(StrEnum):
     ATTEMPTED = "attempted"
     ATTEMPT_FAILED = "attempt_failed"
     IN_DOUBT = "in_doubt"
+    RESOLVED = "resolved"
     SUCCEEDED = "succeeded"
     FAILED = "failed"
+    REDRIVEN = "redriven"
+    CANCELLED = "cancelled"
     EXPIRED = "expired"
+    CANCEL_REQUESTED = "cancel_requested"
+    BROUGHT_FORWARD = "brought_forward"
     LATE_OUTCOME = "late_outcome"
 
     @property
@@ -52,24 +61,40 @@ class Status(StrEnum):
     IN_DOUBT = "in_doubt"
     SUCCEEDED = "succeeded"
     FAILED = "failed"
+    CANCELLED = "cancelled"
     EXPIRED = "expired"
 
+
+_WAITING = frozenset({Life.VALIDATED, Life.ATTEMPT_FAILED, Life.REDRIVEN})
+"""Accepted, not over, and no attempt running."""
 
 MAY_FOLLOW: Mapping[Life, frozenset[Life | None]] = {
     Life.REQUESTED: frozenset({None}),
     Life.REJECTED: frozenset({Life.REQUESTED}),
     Life.VALIDATED: frozenset({Life.REQUESTED}),
-    Life.ATTEMPTED: frozenset({Life.VALIDATED, Life.ATTEMPT_FAILED}),
+    Life.ATTEMPTED: _WAITING,
     Life.ATTEMPT_FAILED: frozenset({Life.ATTEMPTED}),
     Life.IN_DOUBT: frozenset({Life.ATTEMPTED, Life.ATTEMPT_FAILED}),
-    Life.SUCCEEDED: frozenset({Life.ATTEMPTED}),
-    Life.FAILED: frozenset({Life.ATTEMPT_FAILED}),
-    Life.EXPIRED: frozenset({Life.VALIDATED, Life.ATTEMPT_FAILED}),
-    Life.LATE_OUTCOME: frozenset(
-        {Life.ATTEMPTED, Life.ATTEMPT_FAILED, Life.IN_DOUBT, Life.SUCCEEDED, Life.FAILED, Life.EXPIRED}
-    ),
+    Life.RESOLVED: frozenset({Life.IN_DOUBT}),
+    Life.SUCCEEDED: frozenset({Life.ATTEMPTED, Life.RESOLVED}),
+    Life.FAILED: frozenset({Life.ATTEMPT_FAILED, Life.RESOLVED}),
+    Life.REDRIVEN: frozenset({Life.FAILED}),
+    Life.CANCELLED: _WAITING,
+    Life.EXPIRED: _WAITING,
+    Life.CANCEL_REQUESTED: frozenset({Life.ATTEMPTED}),
+    Life.BROUGHT_FORWARD: _WAITING,
+    Life.LATE_OUTCOME: frozenset(Life)
+    - {
+        Life.REQUESTED,
+        Life.REJECTED,
+        Life.VALIDATED,
+        Life.RESOLVED,
+        Life.CANCEL_REQUESTED,
+        Life.BROUGHT_FORWARD,
+        Life.LATE_OUTCOME,
+    },
 }
-"""What may come after what. None is the empty life, before the first event."""
+"""What may come after what. None is the empty life, before the first event. `resolved` never stands last."""
 
 STATUS_AFTER: Mapping[Life, Status] = {
     Life.REQUESTED: Status.REQUESTED,
@@ -78,13 +103,16 @@ STATUS_AFTER: Mapping[Life, Status] = {
     Life.ATTEMPTED: Status.ATTEMPTED,
     Life.ATTEMPT_FAILED: Status.RETRYING,
     Life.IN_DOUBT: Status.IN_DOUBT,
+    Life.RESOLVED: Status.IN_DOUBT,
     Life.SUCCEEDED: Status.SUCCEEDED,
     Life.FAILED: Status.FAILED,
+    Life.REDRIVEN: Status.SCHEDULED,
+    Life.CANCELLED: Status.CANCELLED,
     Life.EXPIRED: Status.EXPIRED,
 }
-"""The status that an event leaves behind. `late_outcome` leaves the status as it was."""
+"""The status that an event leaves behind. An event that is not here moves nothing."""
 
-ENDED = frozenset({Status.REJECTED, Status.SUCCEEDED, Status.FAILED, Status.EXPIRED})
+ENDED = frozenset({Status.REJECTED, Status.SUCCEEDED, Status.FAILED, Status.CANCELLED, Status.EXPIRED})
 """Nothing more will happen by itself."""
 
 

@@ -2,13 +2,14 @@
 
 The rules, in the order in which they bind:
 
-    permanent   nothing was done, nothing will change    GiveUp(permanent)
-    retry       certainly nothing was done               RetryAt, and when exhausted GiveUp(exhausted)
+    permanent   nothing was done, nothing will change    FallBack, and without a fallback GiveUp(permanent)
+    retry       certainly nothing was done               RetryAt, and when exhausted the same with GiveUp(exhausted)
     unknown     at_most_once                             InDoubt: never re-sent on a guess
     unknown     at_least_once, idempotent_by_key         RetryAt with the same key, and when exhausted InDoubt
 
 One unknown attempt leaves its doubt on the action: whatever certain failure comes later, the effect of the earlier
-attempt may stand, so an action that would give up is in doubt instead.
+attempt may stand, so an action that would fall back or give up is in doubt instead. An idempotent provider's promise
+ends with its key window: what is in doubt then is not sent again.
 """
 
 from __future__ import annotations
@@ -46,6 +47,8 @@ class Reason(StrEnum):
 
     PERMANENT = "permanent"
     EXHAUSTED = "exhausted"
+    NO_ROUTE = "no_route"
+    NOT_EXECUTED = "not_executed"
 
 
 class Doubt(StrEnum):
@@ -53,11 +56,19 @@ class Doubt(StrEnum):
 
     OUTCOME_UNKNOWN = "outcome_unknown"
     EARLIER_ATTEMPT_UNKNOWN = "earlier_attempt_unknown"
+    KEY_WINDOW_OVER = "key_window_over"
 
 
 @dataclass(frozen=True, slots=True)
 class RetryAt:
     """Attempt again, not before this time."""
+
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class FallBack:
+    """This route is over, and nothing was done on it: the next one may begin."""
 
     at: datetime
 
@@ -76,7 +87,7 @@ class InDoubt:
     reason: Doubt
 
 
-Decision: TypeAlias = RetryAt | GiveUp | InDoubt
+Decision: TypeAlias = RetryAt | FallBack | GiveUp | InDoubt
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,30 +112,55 @@ class Retries:
         return timedelta(seconds=chance.uniform(0.0, ceiling))
 
 
-def decide(
-    failure: Failure,
-    *,
-    attempt: int,
-    delivery: Delivery,
-    doubted: bool,
-    retries: Retries,
-    now: datetime,
-    chance: Chance,
-) -> Decision:
-    """What comes after the failure of attempt number `attempt`. `doubted`: an earlier one may have taken effect."""
-    if isinstance(failure, Permanent):
-        return InDoubt(Doubt.EARLIER_ATTEMPT_UNKNOWN) if doubted else GiveUp(Reason.PERMANENT)
-    if isinstance(failure, Unknown) and delivery is Delivery.AT_MOST_ONCE:
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Where an action stands on its current route.
+
+    `attempt` counts from 1 on this route since it began or was redriven; `doubted`: an earlier attempt may have taken
+    effect; `key_until`: when the provider forgets the effect key, None for never.
+    """
+
+    attempt: int
+    delivery: Delivery
+    doubted: bool = False
+    key_until: datetime | None = None
+    number: int = 0
+    fallbacks: int = 0
+    """How many fallbacks the request names; the routes are 0 to this number."""
+
+
+def decide(failure: Failure, route: Route, retries: Retries, *, now: datetime, chance: Chance) -> Decision:
+    """What comes after this failure of the attempt that `route` tells of."""
+    unknown = isinstance(failure, Unknown)
+    if unknown and route.delivery is Delivery.AT_MOST_ONCE:
         return InDoubt(Doubt.OUTCOME_UNKNOWN)
-    if retries.remain_after(attempt):
-        return RetryAt(now + _wait(failure.retry_after, retries.wait_after(attempt, chance)))
-    if isinstance(failure, Unknown):
+    if not isinstance(failure, Permanent) and retries.remain_after(route.attempt):
+        at = now + _wait(failure.retry_after, retries.wait_after(route.attempt, chance))
+        if (unknown or route.doubted) and is_key_window_over(route.delivery, route.key_until, at):
+            return InDoubt(Doubt.KEY_WINDOW_OVER)
+        return RetryAt(at)
+    if unknown:
         return InDoubt(Doubt.OUTCOME_UNKNOWN)
-    return InDoubt(Doubt.EARLIER_ATTEMPT_UNKNOWN) if doubted else GiveUp(Reason.EXHAUSTED)
+    if route.doubted:
+        return InDoubt(Doubt.EARLIER_ATTEMPT_UNKNOWN)
+    return _leave(route, Reason.PERMANENT if isinstance(failure, Permanent) else Reason.EXHAUSTED, now)
+
+
+def is_key_window_over(delivery: Delivery, key_until: datetime | None, at: datetime) -> bool:
+    """Whether an attempt at this time would meet a provider that has forgotten the key."""
+    return delivery is Delivery.IDEMPOTENT_BY_KEY and key_until is not None and at >= key_until
+
+
+def _leave(route: Route, reason: Reason, now: datetime) -> Decision:
+    """Nothing was done on this route. The next one begins at once; after the last one nothing is left."""
+    if route.number < route.fallbacks:
+        return FallBack(now)
+    return GiveUp(Reason.NO_ROUTE if route.fallbacks else reason)
 
 
 def _wait(asked: float | None, own: timedelta) -> timedelta:
     """A provider's Retry-After is obeyed: never earlier, and jitter on top so that a herd does not return as one."""
     if asked is None:
         return own
-    return min(timedelta(seconds=max(asked, 0.0)) + min(own, timedelta(seconds=1)), LONGEST_WAIT)
+    longest = LONGEST_WAIT.total_seconds()
+    return min(timedelta(seconds=min(max(asked, 0.0), longest)) + min(own, timedelta(seconds=1)), LONGEST_WAIT)

@@ -42,6 +42,18 @@ class Chance(Protocol):
         ...
 
 
+class Holders(Protocol):
+    """Who holds a lease, and whether it can still speak for itself."""
+
+    def me(self) -> str | None:
+        """This process, in a word that no other process on any machine ever has; None when that cannot be told."""
+        ...
+
+    def is_dead(self, holder: str | None) -> bool:
+        """True only when it is certain that this holder will never act again."""
+        ...
+
+
 class RenderedTemplate(Protocol):
     """A message made of a template and variables. `sha256` is of the template's own files, in hex."""
 
@@ -106,6 +118,10 @@ class Webhooks(Protocol):
         """A target that is its own URL; raises Refused unless the configuration allows direct URLs."""
         ...
 
+    def check(self, target: WebhookTarget, headers: Mapping[str, str]) -> None:
+        """Whether an action may bring these headers to this target. Raises Refused (invalid_parameters)."""
+        ...
+
     def call(
         self,
         target: WebhookTarget,
@@ -126,6 +142,7 @@ class World:
 
     clock: Clock
     chance: Chance
+    holders: Holders
     templates: Templates
     email: EmailSender
     webhooks: Webhooks

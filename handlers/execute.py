@@ -11,19 +11,19 @@ says what may follow. Right of the second: it is known. There is no fourth place
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from domain import policy
-from domain.action import Action
+from domain.action import Action, Lease
 from domain.base_action import Attempt
 from domain.errors import LedgerConflict, Refused
 from domain.ledger import ActionLedger
 from domain.lifecycle import Status
-from domain.outcome import Outcome, Permanent, Succeeded, Unknown
-from domain.policy import Delivery, Retries, RetryPolicy
+from domain.outcome import Failure, Outcome, Permanent, Succeeded, Unknown
+from domain.policy import Retries, RetryPolicy
 from domain.ports import Clock, World
 from handlers.recordable import recordable
 from handlers.validate import Ready, Validate
@@ -82,11 +82,30 @@ class Execute:
         Raises LedgerConflict when the first intent cannot be recorded because another writer was first,
         LedgerUnavailable when the ledger cannot be written: then no attempt was begun, or its lease tells the rest.
         """
-        action = self._attempt(action, ready, deadline)
+        return self._go_on(self._attempt(action, ready, deadline), deadline)
+
+    def next_step(self, action: Action, deadline: Deadline) -> Action:
+        """What is due of a waiting action: its end, or an attempt. Raises LedgerConflict when another was first."""
+        now = self._world.clock.now()
+        if action.is_expired(now):
+            action.expire(at=now)
+        elif action.is_forgotten(now):
+            action.give_up_forgotten(at=now)
+        else:
+            return self._attempt_if_ready(action, deadline)
+        return self._recorded(action)
+
+    def lapse(self, action: Action) -> Action:
+        """The lease of the running attempt is over, and nobody can tell what became of it."""
+        gone = Unknown("lease_lapsed", "the process that attempted it is gone, and left no answer")
+        return self._conclude(action, action.epoch or 0, gone)
+
+    def _go_on(self, action: Action, deadline: Deadline) -> Action:
         while (wait := self._wait_before_next(action)) is not None and deadline.allows_an_attempt(after=wait):
-            self._world.clock.sleep(wait)
+            if wait:
+                self._world.clock.sleep(wait)
             try:
-                action = self._attempt_again(action, deadline)
+                action = self.next_step(action, deadline)
             except LedgerConflict:
                 # Somebody else goes on with it: what they have recorded is where it stands.
                 return self._ledger.load(action.id)
@@ -97,26 +116,20 @@ class Execute:
             return None
         return max((action.due_at - self._world.clock.now()).total_seconds(), 0.0)
 
-    def _attempt_again(self, action: Action, deadline: Deadline) -> Action:
-        if action.is_expired(self._world.clock.now()):
-            action.expire(at=self._world.clock.now())
-            self._ledger.record(action)
-            _tell(action)
-            return action
+    # -- one attempt ------------------------------------------------------------------------------------------------
+
+    def _attempt_if_ready(self, action: Action, deadline: Deadline) -> Action:
         try:
-            ready = self._validate(action)
+            ready = self._validate.current_route(action)
         except Refused as refusal:
             # A template or a target was there when the request came, and is not any more.
-            return self._give_up_unattempted(action, refusal)
+            epoch = self._record_intent(action, None, timeout=0.0)
+            return self._conclude(action, epoch, Permanent(str(refusal.code), refusal.message))
         return self._attempt(action, ready, deadline)
-
-    def _give_up_unattempted(self, action: Action, refusal: Refused) -> Action:
-        epoch = self._record_intent(action, Delivery.AT_MOST_ONCE, {}, timeout=SHORTEST_ATTEMPT)
-        return self._conclude(action, epoch, Permanent(str(refusal.code), refusal.message))
 
     def _attempt(self, action: Action, ready: Ready, deadline: Deadline) -> Action:
         timeout = min(ready.timeout, deadline.remaining)
-        epoch = self._record_intent(action, ready.delivery, ready.prepared.facts, timeout)
+        epoch = self._record_intent(action, ready, timeout)
         attempt = Attempt(
             action_id=action.id,
             effect_key=action.effect_key,
@@ -126,10 +139,16 @@ class Execute:
         )
         return self._conclude(action, epoch, self._perform(ready, attempt))
 
-    def _record_intent(self, action: Action, delivery: Delivery, facts: Mapping[str, Any], timeout: float) -> int:
+    def _record_intent(self, action: Action, ready: Ready | None, timeout: float) -> int:
         now = self._world.clock.now()
-        lease_until = now + timedelta(seconds=timeout) + 2 * self._rules.clock_skew
-        action.begin_attempt(lease_until=lease_until, delivery=delivery, facts=facts, at=now)
+        window = ready.key_window if ready else None
+        lease = Lease(
+            until=now + timedelta(seconds=timeout) + 2 * self._rules.clock_skew,
+            holder=self._world.holders.me(),
+            key_until=now + window if window else None,
+        )
+        delivery = ready.delivery if ready else action.delivery
+        action.begin_attempt(lease, delivery=delivery, facts=ready.prepared.facts if ready else None, at=now)
         self._ledger.record(action)
         return action.version
 
@@ -141,38 +160,42 @@ class Execute:
             log.warning("an action type raised", extra={"action_id": attempt.action_id}, exc_info=with_trace)
             return Unknown("unhandled_exception", f"the action type raised {type(error).__name__}")
 
+    # -- its outcome ------------------------------------------------------------------------------------------------
+
     def _conclude(self, action: Action, epoch: int, outcome: Outcome) -> Action:
         """Records the outcome; another writer's commit in between is read, and decided upon anew."""
         try:
             return self._record_outcome(action, epoch, outcome)
         except LedgerConflict:
-            # Imported here: it costs a cold start more than the whole of the happy path.
-            from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random
+            action_id = action.id
+            return self._again(lambda: self._record_outcome(self._ledger.load(action_id), epoch, outcome))
 
-            again = Retrying(
-                retry=retry_if_exception_type(LedgerConflict),
-                stop=stop_after_attempt(5),
-                wait=wait_random(0.0, 0.05),
-                sleep=self._world.clock.sleep,
-                reraise=True,
-            )
-            return again(lambda: self._record_outcome(self._ledger.load(action.id), epoch, outcome))
+    def _again(self, record: Callable[[], Action]) -> Action:
+        # Imported here: it costs a cold start more than the whole of the happy path.
+        from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random
+
+        again = Retrying(
+            retry=retry_if_exception_type(LedgerConflict),
+            stop=stop_after_attempt(5),
+            wait=wait_random(0.0, 0.05),
+            sleep=self._world.clock.sleep,
+            reraise=True,
+        )
+        return again(record)
 
     def _record_outcome(self, action: Action, epoch: int, outcome: Outcome) -> Action:
         now = self._world.clock.now()
         if isinstance(outcome, Succeeded):
             action.succeed(outcome, epoch=epoch, at=now)
         else:
-            decision = policy.decide(
-                outcome,
-                attempt=action.attempts,
-                delivery=action.delivery or Delivery.AT_MOST_ONCE,
-                doubted=action.doubted,
-                retries=self._rules.retries_for(action.request.get("options", {})),
-                now=now,
-                chance=self._world.chance,
-            )
-            action.fail_attempt(outcome, decision, epoch=epoch, at=now)
+            action.fail_attempt(outcome, self._decide(action, outcome, now), epoch=epoch, at=now)
+        return self._recorded(action)
+
+    def _decide(self, action: Action, failure: Failure, now: datetime) -> policy.Decision:
+        retries = self._rules.retries_for(action.request.get("options", {}))
+        return policy.decide(failure, action.current_route, retries, now=now, chance=self._world.chance)
+
+    def _recorded(self, action: Action) -> Action:
         self._ledger.record(action)
         _tell(action)
         return action

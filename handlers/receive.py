@@ -34,7 +34,7 @@ class Receive:
         action = self._request(request, action_id)
         try:
             self._check_time(request)
-            ready = self._validate(action)
+            ready = self._validate.whole(action)
         except Refused as refusal:
             return self._refuse(request, action_id, refusal)
         options = request.options

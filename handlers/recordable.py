@@ -6,6 +6,7 @@ The effect has happened by now. A result that is no JSON, or too long, costs the
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -22,8 +23,15 @@ def recordable(answer: object) -> Outcome:
     """The answer itself in the common case; else as much of it as can be stored."""
     if isinstance(answer, Succeeded):
         return _success(answer)
-    if isinstance(answer, Permanent | Retry | Unknown):
-        return replace(answer, code=_text(answer.code), message=_text(answer.message))
+    if isinstance(answer, Permanent):
+        return Permanent(_text(answer.code), _text(answer.message))
+    if isinstance(answer, Retry | Unknown):
+        return replace(
+            answer,
+            code=_text(answer.code),
+            message=_text(answer.message),
+            retry_after=_seconds(answer.retry_after),
+        )
     return Unknown("no_outcome", f"the action type answered {type(answer).__name__}, which is no outcome")
 
 
@@ -42,6 +50,10 @@ def _value(value: Mapping[str, Any]) -> Mapping[str, Any]:
     except (TypeError, ValueError, RecursionError) as error:
         return {"not_recorded": f"it is no JSON ({type(error).__name__})"}
     return value if size <= LARGEST_VALUE else {"not_recorded": f"it takes {size} bytes"}
+
+
+def _seconds(asked: object) -> float | None:
+    return float(asked) if isinstance(asked, int | float) and math.isfinite(asked) else None
 
 
 def _text(text: object) -> str:

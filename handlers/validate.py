@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any
 
 from domain.action import Action
 from domain.base_action import BaseAction, Intent, Prepared
+from domain.errors import Refused
+from domain.identity import effect_key
 from domain.policy import Delivery
 from domain.ports import World
 from domain.validators.parameters import read_parameters
@@ -28,18 +32,41 @@ class Ready:
     def timeout(self) -> float:
         return self.prepared.timeout or self.action_type.timeout
 
+    @property
+    def key_window(self) -> timedelta | None:
+        return self.action_type.key_window if self.delivery is Delivery.IDEMPOTENT_BY_KEY else None
+
 
 class Validate:
-    """From a request to something ready to be attempted."""
+    """From a request to something ready to be attempted. Reads templates and configuration; changes nothing."""
 
     def __init__(self, action_types: ActionTypes, world: World) -> None:
         self._action_types = action_types
         self._world = world
 
-    def __call__(self, action: Action) -> Ready:
-        """Raises Refused. Reads templates and configuration; changes nothing."""
-        request = action.request
-        action_type = self._action_types.named(request["action_type"])
-        parameters = read_parameters(action_type.parameters, request["parameters"])
-        intent = Intent(action.id, action.effect_key, self._world.clock.now())
+    def whole(self, action: Action) -> Ready:
+        """The first route ready; every fallback checked as well. Raises Refused."""
+        ready = self.current_route(action)
+        for number, fallback in enumerate(action.fallbacks):
+            try:
+                self._ready(action, fallback, effect_key(action.id, number + 1))
+            except Refused as refusal:
+                raise _found_under(f"options.fallback.{number}", refusal) from None
+        return ready
+
+    def current_route(self, action: Action) -> Ready:
+        """The route that comes next, ready. Raises Refused."""
+        asked = action.fallbacks[action.route - 1] if action.route else action.request
+        return self._ready(action, asked, action.effect_key)
+
+    def _ready(self, action: Action, asked: Mapping[str, Any], key: str) -> Ready:
+        action_type = self._action_types.named(asked["action_type"])
+        parameters = read_parameters(action_type.parameters, asked["parameters"])
+        intent = Intent(action.id, key, self._world.clock.now())
         return Ready(action_type, action_type.prepare(parameters, intent, self._world))
+
+
+def _found_under(path: str, refusal: Refused) -> Refused:
+    """The same refusal, its fields named from the request's root."""
+    details = [replace(detail, field=f"{path}.{detail.field}") for detail in refusal.details]
+    return Refused(f"{path}: {refusal.message}", details=details, code=refusal.code)

@@ -8,6 +8,7 @@ from typing import Any
 
 from domain.action import Action
 from domain.errors import Code, ErrorReport, Refused
+from domain.lifecycle import Status
 from projections.view import ActionView
 
 
@@ -24,6 +25,9 @@ class Response:
 
     def as_duplicate(self) -> Response:
         return replace(self, duplicate=True)
+
+    def with_error(self, error: ErrorReport) -> Response:
+        return replace(self, error=error)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON values."""
@@ -47,10 +51,18 @@ def response_of(action: Action) -> Response:
     return Response(
         action_id=action.id,
         status=str(action.status),
-        result=action.result,
+        result=_result_of(action),
         error=action.error,
         attempts=action.attempts,
     )
+
+
+def _result_of(action: Action) -> Mapping[str, Any] | None:
+    """The result; where the request named fallbacks, `route` says which action type won."""
+    if action.result is None or not action.fallbacks:
+        return action.result
+    won = action.fallbacks[action.route - 1] if action.route else action.request
+    return {**action.result, "route": won["action_type"]}
 
 
 def refusal(error: Refused) -> Response:
@@ -79,4 +91,5 @@ def view_of(action: Action) -> ActionView:
         due_at=action.due_at,
         born=action.created_on,
         updated=action.modified_on,
+        holder=action.holder if action.status is Status.ATTEMPTED else None,
     )

@@ -12,7 +12,10 @@ from datetime import datetime
 
 @dataclass(frozen=True, slots=True)
 class ActionView:
-    """`version` is that of the last event told here; `due_at` is when somebody must look at the action again."""
+    """`version` is that of the last event told here; `due_at` is when somebody must look at the action again.
+
+    `holder` is the process that is attempting it, None when none is, or when that cannot be told.
+    """
 
     action_id: str
     version: int
@@ -21,3 +24,4 @@ class ActionView:
     due_at: datetime | None
     born: datetime
     updated: datetime
+    holder: str | None = None

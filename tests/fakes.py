@@ -52,6 +52,20 @@ class FakeChance:
 
 
 @dataclass
+class FakeHolders:
+    """Processes that live until a test says otherwise."""
+
+    name: str | None = "me"
+    dead: set[str] = field(default_factory=set)
+
+    def me(self) -> str | None:
+        return self.name
+
+    def is_dead(self, holder: str | None) -> bool:
+        return holder in self.dead
+
+
+@dataclass
 class FakeEmailSender:
     """A provider that keeps what it was given and answers from a script."""
 
@@ -78,6 +92,9 @@ class FakeWebhooks:
     def direct(self, url: str) -> WebhookTarget:
         raise AssertionError("no direct calls here")
 
+    def check(self, target: WebhookTarget, headers: Mapping[str, str]) -> None:
+        pass
+
     def call(self, target: WebhookTarget, payload: Mapping[str, Any], **_: Any) -> Outcome:
         return Succeeded({"status": 200})
 
@@ -87,6 +104,7 @@ def fake_world(**parts: Any) -> World:
     defaults: dict[str, Any] = {
         "clock": FakeClock(),
         "chance": FakeChance(),
+        "holders": FakeHolders(),
         "templates": Templates(),
         "email": FakeEmailSender(),
         "webhooks": FakeWebhooks(),
@@ -126,6 +144,13 @@ class GreetOnce(Greet):
 
     action_type = "greet_once"
     delivery = Delivery.IDEMPOTENT_BY_KEY
+
+
+class GreetToday(GreetOnce):
+    """The same, for a provider that deduplicates for a minute."""
+
+    action_type = "greet_today"
+    key_window = timedelta(minutes=1)
 
 
 class ScriptedProvider:

@@ -36,6 +36,9 @@ DEFAULTS: Mapping[str, Any] = {
     "outcome": "succeeded",
     "epoch": 3,
     "result": {},
+    "verdict": "executed",
+    "by": "ada",
+    "why": "it was asked for",
 }
 
 REQUESTED: Told = ("requested", {})
@@ -52,9 +55,18 @@ LEADING_TO: Mapping[Life | None, tuple[Told, ...]] = {
     Life.IN_DOUBT: (REQUESTED, VALIDATED, ATTEMPTED, ("in_doubt", {"reason": "outcome_unknown"})),
     Life.SUCCEEDED: (REQUESTED, VALIDATED, ATTEMPTED, ("succeeded", {})),
     Life.FAILED: (REQUESTED, VALIDATED, ATTEMPTED, ("attempt_failed", {"retry_at": None}), ("failed", {})),
+    Life.REDRIVEN: (
+        REQUESTED,
+        VALIDATED,
+        ATTEMPTED,
+        ("attempt_failed", {"retry_at": None}),
+        ("failed", {}),
+        ("redriven", {}),
+    ),
+    Life.CANCELLED: (REQUESTED, VALIDATED, ("cancelled", {})),
     Life.EXPIRED: (REQUESTED, VALIDATED, ("expired", {})),
 }
-"""The shortest life that ends with each event."""
+"""The shortest life that each event leaves standing."""
 
 
 def life_of(*told: Told, at: datetime = NOON) -> list[ActionEvent]:

@@ -9,13 +9,17 @@ from typing import Any
 
 from agents.execution_agent.assembly import Parts, assemble
 from agents.execution_agent.config import Settings
+from domain.action import Verdict
 from domain.base_action import BaseAction
-from domain.errors import ActionNotFound, Refused
+from domain.errors import ActionNotFound, ConfigurationError, Refused
 from domain.ports import World
 from domain.request import ActionRequest, parse_request, read_request
 from handlers.execute import Deadline
+from handlers.work import Worker
+from projections.agenda import Views
 from projections.history import history_of
 from projections.status import not_found, refusal, response_of
+from projections.view import ActionView
 
 
 class ExecutionAgent:
@@ -73,10 +77,60 @@ class ExecutionAgent:
         except ActionNotFound:
             return []
 
+    # -- what people do ---------------------------------------------------------------------------------------------
+
+    def cancel(self, action_id: str, *, actor: str, reason: str) -> dict[str, Any]:
+        """No attempt any more; while one runs, none after it. Like every act of a person, it is recorded.
+
+        Answers with the response of the contract; its error says why where the act was not allowed: `not_found`,
+        `missing_field` (actor, reason), `too_late` (it has succeeded) or `conflict` (the state does not allow it).
+        """
+        return self._parts.operate.cancel(action_id, actor=actor, reason=reason).as_dict()
+
+    def retry_now(self, action_id: str, *, actor: str, reason: str) -> dict[str, Any]:
+        """The next attempt is due now, whatever the policy said."""
+        return self._parts.operate.retry_now(action_id, actor=actor, reason=reason).as_dict()
+
+    def redrive(self, action_id: str, *, actor: str, reason: str) -> dict[str, Any]:
+        """A failed action gets its retries once more, under the same effect key."""
+        return self._parts.operate.redrive(action_id, actor=actor, reason=reason).as_dict()
+
+    def resolve(
+        self,
+        action_id: str,
+        *,
+        executed: bool,
+        actor: str,
+        reason: str,
+        evidence: Mapping[str, Any] | None = None,
+    ) -> dict[str, Any]:
+        """Ends a doubt by what a person knows. What was not executed has failed, and may be redriven."""
+        verdict = Verdict.EXECUTED if executed else Verdict.NOT_EXECUTED
+        return self._parts.operate.resolve(action_id, verdict, actor=actor, reason=reason, evidence=evidence).as_dict()
+
+    # -- what is due ------------------------------------------------------------------------------------------------
+
+    def advance(self, action_id: str) -> dict[str, Any]:
+        """Looks at the action and does what is due: a doorbell, harmless to ring twice."""
+        try:
+            return response_of(self._parts.advance(action_id)).as_dict()
+        except ActionNotFound:
+            return not_found(action_id).as_dict()
+
+    def worker(self, *, threads: int) -> Worker:
+        """A worker on this agent's ledger."""
+        return Worker(self._parts.agenda, self._parts.advance, self._parts.world, threads=threads)
+
+    def list_actions(self, status: str | None = None, *, limit: int = 100) -> list[ActionView]:
+        """The newest actions of a status, or of all, where the ledger keeps views. Raises ConfigurationError elsewhere."""
+        if not isinstance(self._parts.agenda, Views):
+            raise ConfigurationError("this ledger keeps no views beside its events: only SQLite does")
+        return [*self._parts.agenda.views(status, limit)]
+
     @property
-    def action_types(self) -> list[BaseAction[Any]]:
+    def action_types(self) -> tuple[BaseAction[Any], ...]:
         """What it can carry out."""
-        return list(self._parts.action_types)
+        return tuple(self._parts.action_types)
 
     def close(self) -> None:
         """Lets go of the ledger."""

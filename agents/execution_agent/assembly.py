@@ -6,10 +6,10 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import entry_points
-from typing import Any
+from typing import Any, cast
 
 from adapters.email import email_sender
-from adapters.system import SystemChance, SystemClock
+from adapters.system import SystemChance, SystemClock, SystemHolders, UnknownHolders
 from adapters.templates import Templates
 from adapters.webhooks import Webhooks
 from agents.execution_agent.config import ACTIONS, Settings
@@ -17,10 +17,13 @@ from domain.base_action import BaseAction
 from domain.errors import ConfigurationError
 from domain.ledger import ActionLedger
 from domain.ports import World
+from handlers.advance import Advance
 from handlers.execute import Execute, ExecutionRules
+from handlers.operate import Operate
 from handlers.receive import Receive
 from handlers.registry import ActionTypes
 from handlers.validate import Validate
+from projections.agenda import Agenda
 from projections.status import view_of
 
 ENTRY_POINTS = "execution_agent.actions"
@@ -35,7 +38,10 @@ class Parts:
     world: World
     ledger: ActionLedger
     action_types: ActionTypes
+    agenda: Agenda
     receive: Receive
+    advance: Advance
+    operate: Operate
 
 
 def assemble(
@@ -54,7 +60,16 @@ def assemble(
     rules = ExecutionRules(settings.max_retries, settings.backoff, settings.clock_skew)
     validate = Validate(action_types, world)
     execute = Execute(ledger, validate, world, rules)
-    return Parts(settings, world, ledger, action_types, Receive(ledger, validate, execute, world))
+    return Parts(
+        settings=settings,
+        world=world,
+        ledger=ledger,
+        action_types=action_types,
+        agenda=cast("Agenda", ledger.recorder),
+        receive=Receive(ledger, validate, execute, world),
+        advance=Advance(ledger, execute, world),
+        operate=Operate(ledger, world),
+    )
 
 
 def outside_world(settings: Settings, environ: Mapping[str, str]) -> World:
@@ -62,11 +77,10 @@ def outside_world(settings: Settings, environ: Mapping[str, str]) -> World:
     return World(
         clock=SystemClock(),
         chance=SystemChance(),
+        holders=SystemHolders() if "SQLITE_DBNAME" in settings.ledger else UnknownHolders(),
         templates=Templates(settings.templates_path),
         email=email_sender(settings.email, settings.email_sender),
-        webhooks=Webhooks.from_file(
-            settings.webhook_config_path, environ, required=settings.webhook_config_required
-        ),
+        webhooks=Webhooks.from_file(settings.webhook_config_path, environ, required=settings.webhook_config_required),
     )
 
 

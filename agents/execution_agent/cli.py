@@ -25,7 +25,7 @@ from agents.execution_agent.agent import ExecutionAgent
 from agents.execution_agent.assembly import prepare_ledger
 from agents.execution_agent.config import Settings
 from domain.errors import ConfigurationError, ExecutionAgentError, LedgerError
-from domain.request import LARGEST_TEXT
+from domain.json_value import MAX_BYTES
 
 DONE_OR_ACCEPTED = frozenset({"succeeded", "scheduled", "attempted", "retrying", "held"})
 REFUSED_OR_FAILED = 1
@@ -118,7 +118,8 @@ def main() -> None:
 
 
 def _settings() -> Settings:
-    settings = Settings.from_environment(os.environ)
+    # On a terminal the answer itself says what happened; whoever wants the log as well asks for it.
+    settings = Settings.from_environment({"EXECUTION_AGENT_LOG_LEVEL": "ERROR", **os.environ})
     logging.basicConfig(stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
     return settings
 
@@ -151,9 +152,9 @@ def _read(file: str) -> bytes:
     """At most one byte more than a request may have: the gate says the rest."""
     try:
         if file == "-":
-            return sys.stdin.buffer.read(LARGEST_TEXT + 1)
+            return sys.stdin.buffer.read(MAX_BYTES + 1)
         with Path(file).open("rb") as stream:
-            return stream.read(LARGEST_TEXT + 1)
+            return stream.read(MAX_BYTES + 1)
     except OSError as error:
         typer.echo(f"execution-agent: cannot read {file}: {error.strerror}", err=True)
         raise typer.Exit(USAGE) from None

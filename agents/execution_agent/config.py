@@ -106,7 +106,9 @@ def _dynamodb_environment(url: str) -> Mapping[str, str]:
 def _log_level(value: Mapping[str, str]) -> str:
     level = value["EXECUTION_AGENT_LOG_LEVEL"].upper()
     if level not in LOG_LEVELS:
-        raise ConfigurationError(f"EXECUTION_AGENT_LOG_LEVEL must be one of {', '.join(LOG_LEVELS)}, not {level[:40]!r}")
+        raise ConfigurationError(
+            f"EXECUTION_AGENT_LOG_LEVEL must be one of {', '.join(LOG_LEVELS)}, not {level[:40]!r}"
+        )
     return level
 
 

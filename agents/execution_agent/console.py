@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -25,7 +25,8 @@ COLOURS: Mapping[str, str] = {
 LONGEST_NOTE = 200
 """Characters of an event's own story that fit beside it; `--json` has the rest."""
 
-_QUIET = frozenset({"fingerprint", "request", "undo"})
+_QUIET = frozenset({"fingerprint", "request", "undo", "effect_key", "epoch", "holder", "reference", "bulk"})
+"""What a person does not need to see of an event."""
 
 
 def say(line: str) -> None:
@@ -62,22 +63,19 @@ def tell_status(response: Mapping[str, Any]) -> None:
 
 
 def tell_history(history: Sequence[Mapping[str, Any]]) -> None:
-    """The timeline: when, how much later, what, and what was said."""
-    table = Table(box=None, pad_edge=False, show_header=False)
-    table.add_column(justify="right", style="dim", no_wrap=True)
-    table.add_column(style="dim", no_wrap=True)
+    """The timeline: when it began, and then how much later, what, and what was said."""
+    console = Console()
+    began = datetime.fromisoformat(history[0]["at"])
+    console.print(Text(f"  {began:%Y-%m-%d %H:%M:%S} UTC", style="dim"))
+    table = Table(box=None, pad_edge=False, show_header=False, padding=(0, 2, 0, 0))
     table.add_column(justify="right", style="dim", no_wrap=True)
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
-    before: datetime | None = None
     for entry in history:
-        at = datetime.fromisoformat(entry["at"])
-        later = "" if before is None else f"+{(at - before).total_seconds():.3f}s"
+        later = f"+{(datetime.fromisoformat(entry['at']) - began).total_seconds():.3f}s"
         word = Text(entry["type"], style=COLOURS.get(entry["type"], "cyan"))
-        clock = at.strftime("%Y-%m-%d %H:%M:%S.") + f"{at.microsecond // 1000:03d}"
-        table.add_row(str(entry["version"]), clock, later, word, Text(_note(entry)))
-        before = at
-    Console().print(table)
+        table.add_row(later, word, Text(_note(entry)))
+    console.print(table)
 
 
 def tell_actions(types: Sequence[Mapping[str, str]]) -> None:
@@ -91,12 +89,21 @@ def tell_actions(types: Sequence[Mapping[str, str]]) -> None:
 
 
 def _note(entry: Mapping[str, Any]) -> str:
-    data = dict(entry["data"])
-    request = data.get("request")
-    if request:
-        return _one_line(f"{request.get('action_type')} {json.dumps(request.get('parameters'), ensure_ascii=False)}")
-    told = (f"{name}={_brief(value)}" for name, value in data.items() if name not in _QUIET)
-    return _one_line("  ".join(told))
+    data = entry["data"]
+    if entry["type"] == "requested":
+        request = data["request"]
+        return _one_line(f"{request.get('action_type')} {_brief(request.get('parameters'))}")
+    return _one_line("  ".join(_told(data)))
+
+
+def _told(data: Mapping[str, Any]) -> Iterator[str]:
+    for name, value in data.items():
+        if name in _QUIET:
+            continue
+        if isinstance(value, Mapping):
+            yield from _told(value)
+        else:
+            yield f"{name}={_brief(value)}"
 
 
 def _brief(value: object) -> str:

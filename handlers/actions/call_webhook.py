@@ -21,6 +21,7 @@ class CallWebhook(BaseAction[CallWebhookParameters]):
         self, parameters: CallWebhookParameters, intent: Intent, world: World
     ) -> Prepared[CallWebhookParameters]:
         target = self._target(parameters, world)
+        world.webhooks.check(target, parameters.headers)
         return Prepared(
             parameters,
             work=target,

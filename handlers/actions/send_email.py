@@ -6,7 +6,8 @@ from domain.base_action import Attempt, BaseAction, Intent, Prepared
 from domain.outcome import Outcome
 from domain.policy import Delivery
 from domain.ports import Email, World
-from domain.validators.send_email import SendEmailParameters, check_recipient
+from domain.validators.recipient import check_recipient
+from domain.validators.send_email import SendEmailParameters
 
 
 class SendEmail(BaseAction[SendEmailParameters]):
@@ -17,9 +18,7 @@ class SendEmail(BaseAction[SendEmailParameters]):
     parameters = SendEmailParameters
     delivery = Delivery.AT_MOST_ONCE
 
-    def prepare(
-        self, parameters: SendEmailParameters, intent: Intent, world: World
-    ) -> Prepared[SendEmailParameters]:
+    def prepare(self, parameters: SendEmailParameters, intent: Intent, world: World) -> Prepared[SendEmailParameters]:
         """Renders and composes the whole message, so that nothing can fail between intent and sending."""
         recipient = check_recipient(parameters.recipient)
         rendered = world.templates.render(parameters.template, parameters.variables)

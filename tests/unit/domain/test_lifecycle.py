@@ -9,13 +9,20 @@ from typing import ClassVar
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from domain import outcome
-from domain.action import Action
+from domain.action import Action, Lease, Order, Verdict
 from domain.errors import ErrorReport, IllegalTransition
 from domain.lifecycle import ENDED, MAY_FOLLOW, STATUS_AFTER, Life, Status, require_may_follow
-from domain.policy import Delivery, Doubt, GiveUp, InDoubt, Reason, RetryAt
+from domain.policy import Decision, Delivery, Doubt, FallBack, GiveUp, InDoubt, Reason, RetryAt
 from tests.given import ACTION_ID, NOON
 
 UNKNOWN = outcome.Unknown("timed_out", "no answer")
@@ -25,7 +32,10 @@ DECISIONS = [
     GiveUp(Reason.PERMANENT),
     GiveUp(Reason.EXHAUSTED),
     InDoubt(Doubt.OUTCOME_UNKNOWN),
+    FallBack(NOON),
 ]
+ORDER = Order("ada", "it was asked for")
+MOVES_NOTHING = set(Life) - set(STATUS_AFTER)
 
 
 class LifeOfAnAction(RuleBasedStateMachine):
@@ -38,12 +48,16 @@ class LifeOfAnAction(RuleBasedStateMachine):
         self.action: Action | None = None
         self.last: Life | None = None
 
-    @initialize(head_start=st.integers(0, 4), first_failure=st.sampled_from([UNKNOWN, NOT_SENT]))
+    @initialize(head_start=st.integers(0, 5), first_failure=st.sampled_from([UNKNOWN, NOT_SENT]))
     def begin_somewhere(self, head_start: int, first_failure: outcome.Failure) -> None:
         def fail_for_now() -> None:
             self.fail(stale=False, failure=first_failure, decision=DECISIONS[0])
 
-        for step in (self.request, self.validate, self.begin, fail_for_now)[:head_start]:
+        def fail_for_good() -> None:
+            self.begin()
+            self.fail(stale=False, failure=NOT_SENT, decision=DECISIONS[2])
+
+        for step in (self.request, self.validate, self.begin, fail_for_now, fail_for_good)[:head_start]:
             step()
 
     @precondition(lambda self: self.action is None)
@@ -66,7 +80,7 @@ class LifeOfAnAction(RuleBasedStateMachine):
     def begin(self) -> None:
         self.attempt_to(
             Life.ATTEMPTED,
-            lambda action: action.begin_attempt(lease_until=NOON, delivery=Delivery.AT_LEAST_ONCE, facts=None, at=NOON),
+            lambda action: action.begin_attempt(Lease(NOON), delivery=Delivery.AT_LEAST_ONCE, at=NOON),
         )
 
     @rule()
@@ -84,13 +98,45 @@ class LifeOfAnAction(RuleBasedStateMachine):
         )
 
     @rule(stale=st.booleans(), failure=st.sampled_from([UNKNOWN, NOT_SENT]), decision=st.sampled_from(DECISIONS))
-    def fail(self, stale: bool, failure: outcome.Failure, decision: RetryAt | GiveUp | InDoubt) -> None:
+    def fail(self, stale: bool, failure: outcome.Failure, decision: Decision) -> None:
         epoch = self.epoch(stale)
         events = [Life.LATE_OUTCOME]
         if self.last is Life.ATTEMPTED and not stale:
-            events = [Life.IN_DOUBT] if isinstance(decision, InDoubt) else [Life.ATTEMPT_FAILED]
-            events += [Life.FAILED] if isinstance(decision, GiveUp) else []
+            events = self.events_after(failure, decision)
         self.attempt_to(*events, command=lambda action: action.fail_attempt(failure, decision, epoch=epoch, at=NOON))
+
+    def events_after(self, failure: outcome.Failure, decision: Decision) -> list[Life]:
+        assert self.action is not None
+        if isinstance(decision, InDoubt):
+            return [Life.IN_DOUBT]
+        if isinstance(decision, GiveUp):
+            return [Life.ATTEMPT_FAILED, Life.FAILED]
+        if self.action.cancel_requested is None:
+            return [Life.ATTEMPT_FAILED]
+        doubted = self.action.doubted or failure is UNKNOWN
+        return [Life.ATTEMPT_FAILED, Life.IN_DOUBT if doubted else Life.CANCELLED]
+
+    @rule()
+    def cancel(self) -> None:
+        event = Life.CANCELLED
+        if self.last is Life.ATTEMPTED:
+            event = Life.CANCEL_REQUESTED
+        elif self.last is Life.ATTEMPT_FAILED and self.action is not None and self.action.doubted:
+            event = Life.IN_DOUBT
+        self.attempt_to(event, lambda action: action.cancel(ORDER, at=NOON))
+
+    @rule()
+    def redrive(self) -> None:
+        self.attempt_to(Life.REDRIVEN, lambda action: action.redrive(ORDER, at=NOON))
+
+    @rule()
+    def bring_forward(self) -> None:
+        self.attempt_to(Life.BROUGHT_FORWARD, lambda action: action.bring_forward(ORDER, at=NOON))
+
+    @rule(verdict=st.sampled_from(Verdict))
+    def resolve(self, verdict: Verdict) -> None:
+        end = Life.SUCCEEDED if verdict is Verdict.EXECUTED else Life.FAILED
+        self.attempt_to(Life.RESOLVED, end, lambda action: action.resolve(verdict, ORDER, at=NOON))
 
     def epoch(self, stale: bool) -> int:
         known = (self.action.epoch if self.action else None) or 0
@@ -115,7 +161,7 @@ class LifeOfAnAction(RuleBasedStateMachine):
 
     def walk(self, event: Life) -> None:
         self.walked.add((self.last, event))
-        if event is not Life.LATE_OUTCOME:
+        if event not in MOVES_NOTHING:
             self.last = event
 
     @invariant()
@@ -130,7 +176,7 @@ def test_every_transition_of_the_table_is_reached_and_every_other_pair_refused()
     run_state_machine_as_test(
         LifeOfAnAction,
         settings=settings(
-            max_examples=400,
+            max_examples=800,
             stateful_step_count=14,
             deadline=None,
             derandomize=True,
@@ -159,8 +205,13 @@ def test_stored_words_never_change() -> None:
         "action.attempted",
         "action.attempt_failed",
         "action.in_doubt",
+        "action.resolved",
         "action.succeeded",
         "action.failed",
+        "action.redriven",
+        "action.cancelled",
         "action.expired",
+        "action.cancel_requested",
+        "action.brought_forward",
         "action.late_outcome",
     ]

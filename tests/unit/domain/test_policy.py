@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from hypothesis import given, settings
@@ -14,12 +14,14 @@ from domain.policy import (
     Decision,
     Delivery,
     Doubt,
+    FallBack,
     GiveUp,
     InDoubt,
     Reason,
     Retries,
     RetryAt,
     RetryPolicy,
+    Route,
     decide,
 )
 from tests.fakes import FakeChance
@@ -40,16 +42,12 @@ def decision(
     delivery: Delivery = Delivery.AT_MOST_ONCE,
     doubted: bool = False,
     retries: Retries = THREE,
+    key_until: datetime | None = None,
+    number: int = 0,
+    fallbacks: int = 0,
 ) -> Decision:
-    return decide(
-        failure,
-        attempt=attempt,
-        delivery=delivery,
-        doubted=doubted,
-        retries=retries,
-        now=NOON,
-        chance=FakeChance(),
-    )
+    route = Route(attempt, delivery, doubted, key_until, number, fallbacks)
+    return decide(failure, route, retries, now=NOON, chance=FakeChance())
 
 
 @pytest.mark.parametrize("delivery", ALL)
@@ -124,6 +122,36 @@ def test_a_provider_that_asks_to_wait_is_obeyed(asks: Failure) -> None:
     assert timedelta(seconds=120) <= after.at - NOON <= timedelta(seconds=121)
 
 
+@pytest.mark.parametrize(("failure", "attempt"), [(NEVER, 1), (NOT_SENT, 4)])
+def test_a_route_on_which_nothing_was_done_gives_way_to_the_next(failure: Failure, attempt: int) -> None:
+    assert decision(failure, attempt=attempt, fallbacks=2) == FallBack(NOON)
+    assert decision(failure, attempt=attempt, number=1, fallbacks=2) == FallBack(NOON)
+
+
+def test_after_the_last_route_none_is_left() -> None:
+    assert decision(NEVER, number=2, fallbacks=2) == GiveUp(Reason.NO_ROUTE)
+
+
+@pytest.mark.parametrize("delivery", ALL)
+def test_nothing_falls_back_from_doubt(delivery: Delivery) -> None:
+    assert isinstance(decision(UNKNOWN, attempt=4, delivery=delivery, fallbacks=1), InDoubt)
+    assert isinstance(decision(NEVER, attempt=4, delivery=delivery, doubted=True, fallbacks=1), InDoubt)
+
+
+@pytest.mark.parametrize(("failure", "doubted"), [(UNKNOWN, False), (UNKNOWN, True), (NOT_SENT, True)])
+def test_a_provider_that_will_have_forgotten_the_key_is_not_asked_again(failure: Failure, doubted: bool) -> None:
+    def after(key_until: datetime) -> Decision:
+        return decision(failure, delivery=Delivery.IDEMPOTENT_BY_KEY, doubted=doubted, key_until=key_until)
+
+    assert after(NOON + timedelta(seconds=1)) == InDoubt(Doubt.KEY_WINDOW_OVER)
+    assert after(NOON + timedelta(seconds=1.001)) == RetryAt(NOON + timedelta(seconds=1))
+
+
+def test_a_key_that_nobody_has_seen_cannot_be_forgotten() -> None:
+    certain = decision(NOT_SENT, delivery=Delivery.IDEMPOTENT_BY_KEY, key_until=NOON)
+    assert isinstance(certain, RetryAt)
+
+
 @settings(max_examples=300, deadline=None)
 @given(
     failure=st.one_of(
@@ -136,17 +164,20 @@ def test_a_provider_that_asks_to_wait_is_obeyed(asks: Failure) -> None:
     doubted=st.booleans(),
     policy=st.sampled_from(list(RetryPolicy)),
     limit=st.integers(0, 100),
+    number=st.integers(0, 3),
 )
 def test_whatever_happens_the_promise_holds(
-    failure: Failure, attempt: int, delivery: Delivery, doubted: bool, policy: RetryPolicy, limit: int
+    failure: Failure, attempt: int, delivery: Delivery, doubted: bool, policy: RetryPolicy, limit: int, number: int
 ) -> None:
     retries = Retries(policy, limit, timedelta(seconds=1))
-    after = decision(failure, attempt=attempt, delivery=delivery, doubted=doubted, retries=retries)
+    after = decision(
+        failure, attempt=attempt, delivery=delivery, doubted=doubted, retries=retries, number=number, fallbacks=3
+    )
     unknown = isinstance(failure, Unknown)
     if isinstance(after, RetryAt):
         assert NOON <= after.at <= NOON + LONGEST_WAIT
         assert attempt <= limit
         assert not (unknown and delivery is Delivery.AT_MOST_ONCE)
-    if isinstance(after, GiveUp):
+    if isinstance(after, GiveUp | FallBack):
         assert not unknown
         assert not doubted

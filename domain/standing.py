@@ -1,0 +1,189 @@
+"""Where an action stands: what its events have made of it.
+
+These methods apply. They run on every read, so they never refuse and never fail.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any, ClassVar
+
+from eventsourcing.domain import BaseAggregate
+
+from domain import events
+from domain.errors import ErrorReport, FieldError
+from domain.events import ActionEvent
+from domain.identity import effect_key
+from domain.instant import from_text
+from domain.lifecycle import STATUS_AFTER, Life, Status
+from domain.policy import Delivery, Route
+
+
+class Standing(BaseAggregate[str]):
+    """The state of an action, read-only to everybody but its events."""
+
+    @property
+    def status(self) -> Status:
+        """Where it stands, in the words of the contract."""
+        return self._status
+
+    @property
+    def last(self) -> Life:
+        """The last event that moved it."""
+        return self._last
+
+    def apply(self, event: ActionEvent) -> None:
+        """Called by the library for every event, new or read back."""
+        self._APPLY[event.life](self, event)
+        if event.life in STATUS_AFTER:
+            self._last = event.life
+            self._status = STATUS_AFTER[event.life]
+
+    def _requested(self, event: events.Requested) -> None:
+        self.request: Mapping[str, Any] = event.request
+        self.fingerprint: str = event.fingerprint
+        self.effect_key: str = event.effect_key
+        self._status = Status.REQUESTED
+        self._last = Life.REQUESTED
+        self.attempts: int = 0
+        self.route: int = 0
+        self.attempts_before_route: int = 0
+        self.epoch: int | None = None
+        self.delivery: Delivery = Delivery.AT_MOST_ONCE
+        self.holder: str | None = None
+        self.key_until: datetime | None = None
+        self.doubted: bool = False
+        self.cancel_requested: events.CancelRequested | None = None
+        self.bulks: frozenset[str] = frozenset()
+        self.result: Mapping[str, Any] | None = None
+        self.reference: str | None = None
+        self.undo: Mapping[str, Any] | None = None
+        self.error: ErrorReport | None = None
+        self.not_before: datetime | None = None
+        self.expires_at: datetime | None = None
+        self.due_at: datetime | None = event.timestamp
+
+    def _rejected(self, event: events.Rejected) -> None:
+        details = tuple(FieldError(d["field"], d["code"], d["message"]) for d in event.details)
+        self._ended(ErrorReport(event.code, event.message, details))
+
+    def _validated(self, event: events.Validated) -> None:
+        self.not_before = _time(event.not_before)
+        self.expires_at = _time(event.expires_at)
+        self._due(self.not_before or event.timestamp)
+
+    def _attempted(self, event: events.Attempted) -> None:
+        self.attempts = event.attempt
+        self.epoch = event.originator_version
+        self.delivery = Delivery(event.delivery)
+        self.holder = event.holder
+        self.effect_key = event.effect_key or self.effect_key
+        # The window is counted from the first time that the provider could have seen the key.
+        self.key_until = self.key_until or _time(event.key_until)
+        self.due_at = _time(event.lease_until)
+
+    def _attempt_failed(self, event: events.AttemptFailed) -> None:
+        self.doubted = self.doubted or event.failure == "unknown"
+        self.error = ErrorReport(event.code, event.message)
+        if event.next_route is not None:
+            self._begin_route(event.next_route)
+        self._due(_time(event.retry_at))
+
+    def _in_doubt(self, event: events.InDoubt) -> None:
+        self.doubted = True
+        self._ended(ErrorReport(event.code, event.message))
+
+    def _resolved(self, event: events.Resolved) -> None:
+        self.doubted = False
+        self._remember_bulk(event.bulk)
+
+    def _succeeded(self, event: events.Succeeded) -> None:
+        self.result = event.result
+        self.reference = event.reference
+        self.undo = event.undo
+        self._ended(None)
+
+    def _failed(self, event: events.Failed) -> None:
+        self._ended(ErrorReport(event.code, event.message))
+
+    def _redriven(self, event: events.Redriven) -> None:
+        self._remember_bulk(event.bulk)
+        self.attempts_before_route = self.attempts
+        self.cancel_requested = None
+        self._due(event.timestamp)
+
+    def _cancelled(self, event: events.Cancelled) -> None:
+        self._remember_bulk(event.bulk)
+        self._ended(ErrorReport("cancelled", f"cancelled by {event.by}: {event.why}"))
+
+    def _expired(self, event: events.Expired) -> None:
+        self._ended(ErrorReport(event.code, event.message))
+
+    def _cancel_requested(self, event: events.CancelRequested) -> None:
+        self._remember_bulk(event.bulk)
+        self.cancel_requested = event
+
+    def _brought_forward(self, event: events.BroughtForward) -> None:
+        self._remember_bulk(event.bulk)
+        self._due(event.timestamp)
+
+    def _late_outcome(self, event: events.LateOutcome) -> None:
+        """Kept in the history, and nowhere else."""
+
+    def _due(self, at: datetime | None) -> None:
+        """An action must be looked at no later than it expires."""
+        self.due_at = min(at, self.expires_at) if at and self.expires_at else at
+
+    def _ended(self, error: ErrorReport | None) -> None:
+        self.error = error
+        self.due_at = None
+
+    def _begin_route(self, route: int) -> None:
+        self.route = route
+        self.effect_key = effect_key(self.id, route)
+        self.attempts_before_route = self.attempts
+        self.key_until = None
+
+    def _remember_bulk(self, bulk: str | None) -> None:
+        if bulk is not None:
+            self.bulks |= {bulk}
+
+    @property
+    def fallbacks(self) -> list[Mapping[str, Any]]:
+        """The routes that the request names beside its own, in order: `{action_type, parameters}`."""
+        return list(self.request.get("options", {}).get("fallback", ()))
+
+    @property
+    def current_route(self) -> Route:
+        """What a policy needs to know."""
+        return Route(
+            attempt=self.attempts - self.attempts_before_route,
+            delivery=self.delivery,
+            doubted=self.doubted,
+            key_until=self.key_until,
+            number=self.route,
+            fallbacks=len(self.fallbacks),
+        )
+
+    _APPLY: ClassVar[Mapping[Life, Callable[[Any, Any], None]]] = {
+        Life.REQUESTED: _requested,
+        Life.REJECTED: _rejected,
+        Life.VALIDATED: _validated,
+        Life.ATTEMPTED: _attempted,
+        Life.ATTEMPT_FAILED: _attempt_failed,
+        Life.IN_DOUBT: _in_doubt,
+        Life.RESOLVED: _resolved,
+        Life.SUCCEEDED: _succeeded,
+        Life.FAILED: _failed,
+        Life.REDRIVEN: _redriven,
+        Life.CANCELLED: _cancelled,
+        Life.EXPIRED: _expired,
+        Life.CANCEL_REQUESTED: _cancel_requested,
+        Life.BROUGHT_FORWARD: _brought_forward,
+        Life.LATE_OUTCOME: _late_outcome,
+    }
+
+
+def _time(text: str | None) -> datetime | None:
+    return None if text is None else from_text(text)

@@ -1,0 +1,120 @@
+"""What people do to an action: cancel, bring forward, redrive, resolve. Each act has an actor and a reason, recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+from domain.action import Action, Order, Verdict
+from domain.errors import (
+    ActionNotFound,
+    Code,
+    ErrorReport,
+    FieldError,
+    IllegalTransition,
+    LedgerConflict,
+    Refused,
+)
+from domain.ledger import ActionLedger
+from domain.lifecycle import Status
+from domain.ports import World
+from projections.status import Response, not_found, refusal, response_of
+
+LONGEST_WORD = 500
+"""Characters of an actor's name, and of a reason."""
+MOST_CONFLICTS = 5
+
+Act = Callable[[Action, datetime], None]
+
+
+class Operate:
+    """Acts of people, decided on the action as it stands."""
+
+    def __init__(self, ledger: ActionLedger, world: World) -> None:
+        self._ledger = ledger
+        self._world = world
+
+    def cancel(self, action_id: str, *, actor: str, reason: str, bulk: str | None = None) -> Response:
+        """No attempt any more. While one runs it is a wish, which takes effect before the next one."""
+        return self._act(action_id, actor, reason, bulk, lambda order: lambda action, at: action.cancel(order, at=at))
+
+    def retry_now(self, action_id: str, *, actor: str, reason: str, bulk: str | None = None) -> Response:
+        """The next attempt is due now."""
+        return self._act(
+            action_id, actor, reason, bulk, lambda order: lambda action, at: action.bring_forward(order, at=at)
+        )
+
+    def redrive(self, action_id: str, *, actor: str, reason: str, bulk: str | None = None) -> Response:
+        """A failed action gets its retries once more, under the same effect key."""
+        return self._act(action_id, actor, reason, bulk, lambda order: lambda action, at: action.redrive(order, at=at))
+
+    def resolve(
+        self,
+        action_id: str,
+        verdict: Verdict,
+        *,
+        actor: str,
+        reason: str,
+        evidence: Mapping[str, Any] | None = None,
+        bulk: str | None = None,
+    ) -> Response:
+        """Ends a doubt by what a person knows."""
+        return self._act(
+            action_id,
+            actor,
+            reason,
+            bulk,
+            lambda order: lambda action, at: action.resolve(verdict, order, evidence=evidence, at=at),
+        )
+
+    def _act(
+        self, action_id: str, actor: str, reason: str, bulk: str | None, act_of: Callable[[Order], Act]
+    ) -> Response:
+        """Nothing is changed unless the act is allowed; the answer says where the action stands either way."""
+        try:
+            act = act_of(_order(actor, reason, bulk))
+        except Refused as refused:
+            return refusal(refused)
+        for _ in range(MOST_CONFLICTS):
+            try:
+                return self._once(action_id, act, bulk)
+            except ActionNotFound:
+                return not_found(action_id)
+            except LedgerConflict:
+                continue
+        raise LedgerConflict(f"{action_id}: it changed {MOST_CONFLICTS} times while this was decided; try again")
+
+    def _once(self, action_id: str, act: Act, bulk: str | None) -> Response:
+        action = self._ledger.load(action_id)
+        if bulk is not None and bulk in action.bulks:
+            return response_of(action).as_duplicate()
+        try:
+            act(action, self._world.clock.now())
+        except IllegalTransition as illegal:
+            return response_of(action).with_error(_why_not(action, illegal))
+        self._ledger.record(action)
+        return response_of(action)
+
+
+def _order(actor: str, reason: str, bulk: str | None) -> Order:
+    problems = [
+        FieldError(name, Code.MISSING_FIELD, f"say {what}, in 1 to {LONGEST_WORD} printable characters")
+        for name, word, what in (("actor", actor, "who does this"), ("reason", reason, "why"))
+        if not _is_said(word)
+    ]
+    if problems:
+        raise Refused(f"{problems[0].field}: {problems[0].message}", details=problems, code=Code.MISSING_FIELD)
+    return Order(actor.strip(), reason.strip(), bulk)
+
+
+def _is_said(word: object) -> bool:
+    return isinstance(word, str) and 0 < len(word.strip()) <= LONGEST_WORD and word.isprintable()
+
+
+def _why_not(action: Action, illegal: IllegalTransition) -> ErrorReport:
+    if action.status is Status.SUCCEEDED:
+        return ErrorReport("too_late", f"it has succeeded already: {illegal}")
+    if action.status is Status.IN_DOUBT:
+        return ErrorReport(Code.CONFLICT, f"it is in doubt: resolve it first ({illegal})")
+    return ErrorReport(Code.CONFLICT, f"it is {action.status}: {illegal}")

@@ -1,0 +1,139 @@
+"""The worker: takes what is due from the agenda, with a number of threads, beside any number of other workers.
+
+Two workers may take the same action: the version of its next event lets one of them act. They look at the agenda in an
+order of their own, so that this is rare.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from threading import Event, Lock
+
+from domain.errors import CorruptEvent, LedgerUnavailable, NewerSchema, UnknownTopic
+from domain.lifecycle import ENDED, Status
+from domain.ports import World
+from handlers.advance import Advance
+from projections.agenda import Agenda, Views
+
+log = logging.getLogger("execution_agent.work")
+
+WINDOW = 256
+"""Rows of the agenda that are looked at in one go."""
+MOST_ATTEMPTED = 10_000
+"""Running attempts that are looked at for a dead process in one go."""
+PAUSE = 0.1
+"""Seconds between two looks at an agenda on which nothing is due."""
+TAKE_OVER_EVERY = 1.0
+"""Seconds between two looks for attempts whose process is dead."""
+POISON = (CorruptEvent, UnknownTopic, NewerSchema)
+"""An action that cannot be read. It is set aside and reported; the others go on."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """What a worker has done since it began."""
+
+    advanced: int = 0
+    running: int = 0
+    by_status: dict[str, int] = field(default_factory=dict)
+    quarantined: dict[str, str] = field(default_factory=dict)
+    """Actions that cannot be read, and why."""
+
+    @property
+    def settled(self) -> int:
+        """Actions that this worker brought to an end, or into doubt."""
+        ends = {str(status) for status in ENDED} | {str(Status.IN_DOUBT)}
+        return sum(count for status, count in self.by_status.items() if status in ends)
+
+
+class Worker:
+    """Works through the agenda until it is told to stop; what it has begun it finishes."""
+
+    def __init__(self, agenda: Agenda, advance: Advance, world: World, *, threads: int) -> None:
+        self._agenda = agenda
+        self._advance = advance
+        self._world = world
+        self._threads = threads
+        self._salt = world.chance.entropy(8)
+        self._lock = Lock()
+        self._in_flight: set[str] = set()
+        self.tally = Tally()
+
+    def run(self, stop: Event, *, until_idle: bool = False, tell: Callable[[Tally], None] | None = None) -> Tally:
+        """Works until `stop` is set, or until nothing is due where `until_idle`. Raises LedgerUnavailable.
+
+        `tell` is called after each look at the agenda.
+        """
+        next_take_over = 0.0
+        with ThreadPoolExecutor(self._threads, thread_name_prefix="worker") as pool:
+            while not stop.is_set():
+                taken = self._take(pool, self._due())
+                if self._world.clock.monotonic() >= next_take_over:
+                    taken += self._take(pool, self._abandoned())
+                    next_take_over = self._world.clock.monotonic() + TAKE_OVER_EVERY
+                if tell is not None:
+                    tell(self.tally)
+                if until_idle and not taken and not self._in_flight:
+                    break
+                if not taken:
+                    stop.wait(PAUSE if not self._in_flight else PAUSE / 10)
+        return self.tally
+
+    def _due(self) -> list[str]:
+        room = WINDOW + len(self._in_flight) + len(self.tally.quarantined)
+        return list(self._agenda.due(self._world.clock.now(), room))
+
+    def _abandoned(self) -> list[str]:
+        """Attempts whose process is dead: no need to wait for their lease."""
+        if not isinstance(self._agenda, Views):
+            return []
+        rows = self._agenda.views(str(Status.ATTEMPTED), MOST_ATTEMPTED)
+        dead = {holder: self._world.holders.is_dead(holder) for holder in {row.holder for row in rows}}
+        return [row.action_id for row in rows if dead[row.holder]]
+
+    def _take(self, pool: ThreadPoolExecutor, action_ids: Iterable[str]) -> int:
+        """Hands to the threads what none of them has, and at most as much as keeps them busy."""
+        taken = 0
+        for action_id in sorted(action_ids, key=self._own_order):
+            with self._lock:
+                if len(self._in_flight) >= 2 * self._threads:
+                    break
+                if action_id in self._in_flight or action_id in self.tally.quarantined:
+                    continue
+                self._in_flight.add(action_id)
+                self.tally.running += 1
+            pool.submit(self._work_on, action_id).add_done_callback(_raise_nothing)
+            taken += 1
+        return taken
+
+    def _own_order(self, action_id: str) -> bytes:
+        return blake2b(action_id.encode(), key=self._salt, digest_size=8).digest()
+
+    def _work_on(self, action_id: str) -> None:
+        status = problem = None
+        try:
+            status = str(self._advance(action_id).status)
+        except POISON as poison:
+            problem = str(poison)
+            log.error("an action cannot be read and is set aside", extra={"action_id": action_id, "problem": problem})  # noqa: TRY400
+        except LedgerUnavailable as unavailable:
+            log.warning("the ledger cannot be used: %s", unavailable, extra={"action_id": action_id})
+        finally:
+            with self._lock:
+                self._in_flight.discard(action_id)
+                self.tally.running -= 1
+                if problem is not None:
+                    self.tally.quarantined[action_id] = problem
+                if status is not None:
+                    self.tally.advanced += 1
+                    self.tally.by_status[status] = self.tally.by_status.get(status, 0) + 1
+
+
+def _raise_nothing(done: Future[None]) -> None:
+    error = done.exception()
+    if error is not None:
+        log.error("a worker's thread raised", exc_info=error)
