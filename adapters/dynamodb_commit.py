@@ -1,0 +1,155 @@
+"""A commit, and the item of DynamoDB that holds it.
+
+pk         S  the action's id
+sk         N  version of the commit's first event
+events     L  of {type, topic, at, state (B)}
+last       S  type of the last event
+count      N  how many events
+token      S  random: which call wrote this
+due_shard  S  "0" .. "7", with due_at S: only where the action must be looked at again
+born       S  "2026-11-24#3" (day#shard): only where version 1 is
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from secrets import token_urlsafe
+from typing import Any
+from uuid import UUID
+from zlib import crc32
+
+from eventsourcing.persistence import IntegrityError, ProgrammingError, StoredEvent
+
+from adapters.dynamodb import Item
+from domain.errors import CorruptEvent, EventTooLarge
+from domain.instant import to_text
+
+SHARDS = 8
+"""Keys that an index is spread over. One takes some 1,000 writes a second, and moments, which only grow, do not split
+under load: eight carry 8,000 commits a second, for eight small queries a sweep. May grow, never shrink."""
+
+LARGEST_STATE = 350_000
+LARGEST_ITEM = 390_000
+"""Bytes. DynamoDB takes items up to 409,600 bytes, by its own way of counting."""
+
+LONGEST_ID = 2_048
+"""Bytes of a partition key."""
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """Events decided together: consecutive versions of one action, from `first` to `last`."""
+
+    action_id: str
+    first: int
+    events: tuple[StoredEvent, ...]
+
+    @classmethod
+    def of(cls, events: Sequence[StoredEvent]) -> Commit:
+        """Raises IntegrityError for versions that are not consecutive, ProgrammingError for what no commit can be."""
+        commit = cls(str(events[0].originator_id), events[0].originator_version, tuple(events))
+        if any(str(event.originator_id) != commit.action_id for event in events):
+            raise ProgrammingError("a commit belongs to one action")
+        if not can_be_key(commit.action_id):
+            raise ProgrammingError(f"an action id is text of 1 to {LONGEST_ID} bytes, not {commit.action_id[:40]!r}")
+        versions = [event.originator_version for event in events]
+        if versions != list(range(commit.first, commit.last + 1)):
+            raise IntegrityError(f"{commit.action_id}: the versions {versions} are not consecutive")
+        # Version 1 is put without a look at what is there. Were 0..1 one item, it would not stand in version 1's way.
+        if commit.first < 0 or (commit.first == 0 and commit.last > 0):
+            raise ProgrammingError(f"{commit}: versions start at 1, or at 0 with a commit of one event")
+        return commit
+
+    @classmethod
+    def from_item(cls, item: Item, originator_id: UUID | str) -> Commit:
+        """The events bear the id that was asked for. Raises CorruptEvent when the item is no commit."""
+        try:
+            first = int(item["sk"]["N"])
+            events = [
+                StoredEvent(originator_id, first + place, event["M"]["topic"]["S"], event["M"]["state"]["B"])
+                for place, event in enumerate(item["events"]["L"])
+            ]
+        except (KeyError, TypeError) as error:
+            raise CorruptEvent(f"{originator_id}: the item at version {item['sk']['N']} is no commit") from error
+        return cls(str(originator_id), first, tuple(events))
+
+    @property
+    def last(self) -> int:
+        return self.first + len(self.events) - 1
+
+    def as_item(self, at: datetime, due_at: datetime | None) -> Item:
+        """A new item, under a token of its own. Raises EventTooLarge."""
+        when = to_text(at)
+        shard = crc32(self.action_id.encode()) % SHARDS
+        item: dict[str, Any] = {
+            "pk": {"S": self.action_id},
+            "sk": {"N": str(self.first)},
+            "events": {"L": [_event_as_member(event, when) for event in self.events]},
+            "last": {"S": _type_of(self.events[-1])},
+            "count": {"N": str(len(self.events))},
+            "token": {"S": token_urlsafe(12)},
+        }
+        if due_at is not None:
+            item |= {"due_shard": {"S": str(shard)}, "due_at": {"S": to_text(due_at)}}
+        if self.first == 1:
+            item["born"] = {"S": f"{when[:10]}#{shard}"}
+        self._refuse_too_large(item)
+        return item
+
+    def _refuse_too_large(self, item: Item) -> None:
+        largest = max(self.events, key=lambda event: len(event.state))
+        if len(largest.state) > LARGEST_STATE:
+            raise EventTooLarge(
+                f"{_type_of(largest)!r} takes {len(largest.state)} bytes; at most {LARGEST_STATE} are stored"
+            )
+        size = size_of({"M": item})
+        if size > LARGEST_ITEM:
+            raise EventTooLarge(f"{self} takes {size} bytes; at most {LARGEST_ITEM} are stored together")
+
+    def __str__(self) -> str:
+        versions = f"version {self.first}" if self.first == self.last else f"versions {self.first}..{self.last}"
+        return f"{self.action_id} {versions}"
+
+
+def next_version(item: Item) -> int:
+    """The version that follows the item's last event."""
+    return int(item["sk"]["N"]) + int(item["count"]["N"])
+
+
+def can_be_key(action_id: str) -> bool:
+    """Whether there can be an item under this id at all."""
+    try:
+        return 0 < len(action_id.encode()) <= LONGEST_ID
+    except UnicodeEncodeError:
+        return False
+
+
+def size_of(attribute: Item) -> int:
+    """Bytes, as DynamoDB counts them, or a few more."""
+    match attribute:
+        case {"L": members}:
+            return 3 + sum(1 + size_of(member) for member in members)
+        case {"M": members}:
+            return 3 + sum(1 + len(name.encode()) + size_of(member) for name, member in members.items())
+        case {"B": value}:
+            return len(value)
+        case _:
+            (text,) = attribute.values()
+            return len(text.encode())
+
+
+def _event_as_member(event: StoredEvent, when: str) -> Item:
+    return {
+        "M": {
+            "type": {"S": _type_of(event)},
+            "topic": {"S": event.topic},
+            "at": {"S": when},
+            "state": {"B": event.state},
+        }
+    }
+
+
+def _type_of(event: StoredEvent) -> str:
+    return event.topic.rpartition(".")[2]

@@ -1,0 +1,343 @@
+"""The ledger in DynamoDB: one item a commit, one conditional PutItem, no transaction.
+
+`InfrastructureFactory.construct({"PERSISTENCE_MODULE": "adapters.dynamodb_events", "DYNAMODB_TABLE": "ledger"})`
+Also: DYNAMODB_REGION, DYNAMODB_ENDPOINT_URL, and CREATE_TABLE=y for development.
+
+**Why a history cannot fork.** A commit that starts at version v is put only by a writer that saw a commit end at v - 1,
+on the condition that no item is at (id, v). Items are never changed or deleted. Let the commits of an action tile the
+versions 1..n, and look at the next put. The commit that its writer saw is still there. If it is the last one, v is
+n + 1, and the put extends the tiles without gap or overlap. If not, another commit follows it; as they tile, that one
+starts at v, and the condition fails. So what a writer remembers may be stale, but it is never wrong:
+
+    time    writer A, saw 3        writer B, saw 3         writer C, saw 3         the history
+      |     put 4..6: done                                                         1..3 4..6
+      |                            put 4..4: refused                               1..3 4..6
+      |     put 7..7: done                                                         1..3 4..6 7..7
+      v                                                    put 4..8: refused       1..3 4..6 7..7
+
+Long or short, the commits compete for one key, (id, 4). A commit at 5 needs a writer that saw one end at 4. Nobody did,
+so a writer with such a version finds out by a consistent read, before it puts. The first tile needs no look: it is 1,
+or a version 0 by itself, which 1 follows.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from heapq import merge
+from itertools import islice
+from threading import Lock
+from typing import Any, NoReturn, TypeAlias
+from uuid import UUID
+
+from eventsourcing.persistence import (
+    AggregateRecorder,
+    InfrastructureFactory,
+    IntegrityError,
+    NotSupportedError,
+    StoredEvent,
+    TrackingRecorder,
+)
+from eventsourcing.utils import Environment, strtobool
+
+from adapters.dynamodb import ConditionFailed, DynamoDB, Item
+from adapters.dynamodb_commit import SHARDS, Commit, can_be_key, next_version
+from domain.errors import ConfigurationError
+from domain.instant import to_text
+from projections.view import ActionView
+
+KNOWN_TAILS = 1_024
+"""Actions whose last version a recorder remembers."""
+
+AGENDA_PAGE = 100
+"""Entries looked at together; BatchGetItem takes no more."""
+
+TABLE: Mapping[str, Any] = {
+    "BillingMode": "PAY_PER_REQUEST",
+    "AttributeDefinitions": [
+        {"AttributeName": "pk", "AttributeType": "S"},
+        {"AttributeName": "sk", "AttributeType": "N"},
+        {"AttributeName": "due_shard", "AttributeType": "S"},
+        {"AttributeName": "due_at", "AttributeType": "S"},
+        {"AttributeName": "born", "AttributeType": "S"},
+    ],
+    "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
+    "GlobalSecondaryIndexes": [
+        {
+            "IndexName": "due",
+            "KeySchema": [
+                {"AttributeName": "due_shard", "KeyType": "HASH"},
+                {"AttributeName": "due_at", "KeyType": "RANGE"},
+            ],
+            # With the count an entry tells where the commit would be that overtook it.
+            "Projection": {"ProjectionType": "INCLUDE", "NonKeyAttributes": ["count"]},
+        },
+        {
+            "IndexName": "born",
+            "KeySchema": [{"AttributeName": "born", "KeyType": "HASH"}, {"AttributeName": "pk", "KeyType": "RANGE"}],
+            "Projection": {"ProjectionType": "KEYS_ONLY"},
+        },
+    ],
+    "StreamSpecification": {"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"},
+}
+
+_Key: TypeAlias = tuple[str, int]
+"""Action id and version."""
+
+
+BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class DynamoDBRecorder(AggregateRecorder):
+    """Appends commits and reads them back, consistently. For any number of threads."""
+
+    def __init__(self, dynamodb: DynamoDB, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        self.dynamodb = dynamodb
+        self._now = now
+        self._tails = KnownTails(KNOWN_TAILS)
+
+    def create_table(self) -> None:
+        """For development: makes the table unless it is there, and waits until it is active."""
+        self.dynamodb.create_table(**TABLE)
+
+    def insert_events(
+        self,
+        stored_events: Sequence[StoredEvent],
+        *,
+        at: datetime | None = None,
+        due_at: datetime | None = None,
+        view: ActionView | None = None,  # noqa: ARG002 - the views are fed by the stream
+        **_: Any,
+    ) -> None:
+        """Appends one commit, whole or not at all: consecutive versions of one action, after its last one.
+
+        `at` is when it was decided, `due_at` when the action must be looked at again; both aware.
+        Raises IntegrityError when the versions do not follow or another writer was first; EventTooLarge, before
+        anything is sent; ProgrammingError for what is no commit; OperationalError when it cannot be known in time
+        whether the commit is there.
+        """
+        if not stored_events:
+            return
+        commit = Commit.of(stored_events)
+        item = commit.as_item(at or self._now(), due_at)
+        self._expect_tail_before(commit)
+        self._put(commit, item)
+        self._tails.learn(commit.action_id, commit.last)
+
+    def select_events(
+        self,
+        originator_id: UUID | str,
+        *,
+        gt: int | None = None,
+        lte: int | None = None,
+        desc: bool = False,
+        limit: int | None = None,
+    ) -> list[StoredEvent]:
+        """The events of versions above `gt` and up to `lte`, read consistently.
+
+        Raises CorruptEvent when an item is no commit, OperationalError when the table cannot be read.
+        """
+        action_id = str(originator_id)
+        if not can_be_key(action_id) or (limit is not None and limit < 1):
+            return []
+        chosen: list[StoredEvent] = []
+        for item in self._items(action_id, self._start_above(action_id, gt), lte, desc=desc, limit=limit):
+            commit = Commit.from_item(item, originator_id)
+            self._tails.learn(action_id, commit.last)
+            wanted = [event for event in commit.events if _within(event.originator_version, gt, lte)]
+            chosen.extend(reversed(wanted) if desc else wanted)
+            if limit is not None and len(chosen) >= limit:
+                break
+        return chosen[:limit]
+
+    def due(self, now: datetime, limit: int, *, since: datetime = BEGINNING) -> list[str]:
+        """Ids of the actions that became due from `since` to `now`, the longest due first, at most `limit`.
+
+        Entries that a later commit has overtaken are left out. The index lags a little behind the table: read each
+        action before you decide.
+        """
+        agenda = merge(*(self._agenda(shard, since, now) for shard in range(SHARDS)), key=_due_at)
+        due: dict[str, None] = {}
+        while len(due) < limit and (entries := list(islice(agenda, AGENDA_PAGE))):
+            overtaken = self._existing(_key_after(entry) for entry in entries)
+            due.update((entry["pk"]["S"], None) for entry in entries if _key_after(entry) not in overtaken)
+        return list(due)[:limit]
+
+    # -- writing ----------------------------------------------------------------------------------------------------
+
+    def _expect_tail_before(self, commit: Commit) -> None:
+        if commit.first == 1 or self._tails.of(commit.action_id) == commit.first - 1:
+            return
+        tail = self._read_tail(commit.action_id)
+        if tail != (None if commit.first == 0 else commit.first - 1):
+            raise IntegrityError(f"{commit}: does not follow version {tail}, the last one")
+
+    def _read_tail(self, action_id: str) -> int | None:
+        newest = self._query(
+            *_commits_between(action_id, None, None),
+            ProjectionExpression="sk, #count",
+            ExpressionAttributeNames={"#count": "count"},
+            ScanIndexForward=False,
+            Limit=1,
+        )
+        return next((next_version(item) - 1 for item in newest), None)
+
+    def _put(self, commit: Commit, item: Item) -> None:
+        try:
+            self.dynamodb.call(
+                "PutItem",
+                TableName=self.dynamodb.table,
+                Item=item,
+                ConditionExpression="attribute_not_exists(pk)",
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+            )
+        except ConditionFailed as refusal:
+            # An earlier try of this very call may have been carried out, though its answer was lost: the token tells.
+            there = refusal.item or self._read_item(item)
+            if there.get("token") != item["token"]:
+                raise IntegrityError(f"{commit}: another writer was first") from refusal
+
+    # -- reading ----------------------------------------------------------------------------------------------------
+
+    def _start_above(self, action_id: str, gt: int | None) -> int | None:
+        """Where to begin: the commit that holds version `gt + 1` may start before it, and reach over it."""
+        if gt is None or gt < 1:
+            return None
+        holders = self._query(
+            *_commits_between(action_id, None, gt + 1), ProjectionExpression="sk", ScanIndexForward=False, Limit=1
+        )
+        return next((int(item["sk"]["N"]) for item in holders), None)
+
+    def _items(
+        self, action_id: str, start: int | None, lte: int | None, *, desc: bool, limit: int | None
+    ) -> Iterator[Item]:
+        if start is not None and lte is not None and start > lte:
+            return iter(())
+        # Each commit holds an event at least: a page of `limit` commits is enough, nearly always.
+        page: dict[str, Any] = {} if limit is None else {"Limit": limit}
+        return self._query(*_commits_between(action_id, start, lte), ScanIndexForward=not desc, **page)
+
+    def _query(self, condition: str, values: Item, **options: Any) -> Iterator[Item]:
+        return self.dynamodb.query(
+            KeyConditionExpression=condition, ExpressionAttributeValues=values, ConsistentRead=True, **options
+        )
+
+    def _read_item(self, item: Item) -> Item:
+        key = {"pk": item["pk"], "sk": item["sk"]}
+        answer = self.dynamodb.call("GetItem", TableName=self.dynamodb.table, Key=key, ConsistentRead=True)
+        there: Item = answer.get("Item", {})
+        return there
+
+    def _agenda(self, shard: int, since: datetime, now: datetime) -> Iterator[Item]:
+        return self.dynamodb.query(
+            IndexName="due",
+            KeyConditionExpression="due_shard = :shard AND due_at BETWEEN :since AND :now",
+            ExpressionAttributeValues={
+                ":shard": {"S": str(shard)},
+                ":since": {"S": to_text(since)},
+                ":now": {"S": to_text(now)},
+            },
+            Limit=AGENDA_PAGE,
+        )
+
+    def _existing(self, keys: Iterable[_Key]) -> set[_Key]:
+        """Those of the keys, at most `AGENDA_PAGE`, under which there is an item."""
+        table = self.dynamodb.table
+        wanted = [{"pk": {"S": action_id}, "sk": {"N": str(version)}} for action_id, version in set(keys)]
+        remaining: Mapping[str, Any] = {table: {"Keys": wanted, "ProjectionExpression": "pk, sk"}}
+        found: set[_Key] = set()
+        while remaining:
+            answer = self.dynamodb.call("BatchGetItem", RequestItems=remaining)
+            found.update((item["pk"]["S"], int(item["sk"]["N"])) for item in answer["Responses"].get(table, ()))
+            remaining = answer.get("UnprocessedKeys", {})
+        return found
+
+
+class KnownTails:
+    """The last version seen of each of the latest `size` actions. It may be stale, and is never wrong."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._lock = Lock()
+        self._versions: OrderedDict[str, int] = OrderedDict()
+
+    def of(self, action_id: str) -> int | None:
+        with self._lock:
+            return self._versions.get(action_id)
+
+    def learn(self, action_id: str, version: int) -> None:
+        with self._lock:
+            self._versions[action_id] = max(version, self._versions.get(action_id, version))
+            self._versions.move_to_end(action_id)
+            if len(self._versions) > self._size:
+                self._versions.popitem(last=False)
+
+
+def _commits_between(action_id: str, start: int | None, lte: int | None) -> tuple[str, Item]:
+    """The key condition, and its values, for the commits that start from `start` to `lte`."""
+    condition, values = "pk = :id", {":id": {"S": action_id}}
+    if start is not None:
+        values[":start"] = {"N": str(start)}
+    if lte is not None:
+        values[":lte"] = {"N": str(lte)}
+    if start is not None and lte is not None:
+        condition += " AND sk BETWEEN :start AND :lte"
+    elif start is not None:
+        condition += " AND sk >= :start"
+    elif lte is not None:
+        condition += " AND sk <= :lte"
+    return condition, values
+
+
+def _within(version: int, gt: int | None, lte: int | None) -> bool:
+    return (gt is None or version > gt) and (lte is None or version <= lte)
+
+
+def _key_after(entry: Item) -> _Key:
+    return entry["pk"]["S"], next_version(entry)
+
+
+def _due_at(entry: Item) -> str:
+    moment: str = entry["due_at"]["S"]
+    return moment
+
+
+class DynamoDBFactory(InfrastructureFactory[TrackingRecorder]):
+    """Builds the recorder. One client for all that it builds."""
+
+    def __init__(self, env: Environment | Mapping[str, str] | None) -> None:
+        super().__init__(env)
+        table = self.env.get("DYNAMODB_TABLE")
+        if not table:
+            raise ConfigurationError("set DYNAMODB_TABLE to the name of the ledger's table")
+        self.dynamodb = DynamoDB(
+            table,
+            region=self.env.get("DYNAMODB_REGION") or os.environ.get("AWS_REGION"),
+            endpoint_url=self.env.get("DYNAMODB_ENDPOINT_URL"),
+        )
+
+    def aggregate_recorder(self, purpose: str = "events") -> DynamoDBRecorder:
+        """Where CREATE_TABLE says so, the table is made first, and OperationalError raised when it cannot be."""
+        if purpose != "events":
+            raise NotSupportedError(f"the ledger in DynamoDB keeps events, no {purpose}")
+        recorder = DynamoDBRecorder(self.dynamodb)
+        if strtobool(self.env.get("CREATE_TABLE") or "no"):
+            recorder.create_table()
+        return recorder
+
+    def application_recorder(self) -> NoReturn:
+        raise NotSupportedError(_NO_SEQUENCE)
+
+    def tracking_recorder(self, tracking_recorder_class: Any = None) -> NoReturn:  # noqa: ARG002 - the library's name
+        raise NotSupportedError(_NO_SEQUENCE)
+
+    def process_recorder(self) -> NoReturn:
+        raise NotSupportedError(_NO_SEQUENCE)
+
+    def close(self) -> None:
+        self.dynamodb.close()
+
+
+_NO_SEQUENCE = "the ledger in DynamoDB has no global sequence of events: ask for the aggregate recorder"
