@@ -155,7 +155,7 @@ class Execute:
     def _perform(self, ready: Ready, attempt: Attempt) -> Outcome:
         try:
             return recordable(ready.action_type.execute(ready.prepared, attempt, self._world))
-        except Exception as error:  # noqa: BLE001 - whatever it was, it may have come after the effect
+        except Exception as error:
             with_trace = log.isEnabledFor(logging.DEBUG)
             log.warning("an action type raised", extra={"action_id": attempt.action_id}, exc_info=with_trace)
             return Unknown("unhandled_exception", f"the action type raised {type(error).__name__}")

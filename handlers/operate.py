@@ -1,4 +1,4 @@
-"""What people do to an action: cancel, bring forward, redrive, resolve. Each act has an actor and a reason, recorded."""
+"""What people do to an action: cancel, bring forward, redrive, resolve. Each act records an actor and a reason."""
 
 from __future__ import annotations
 

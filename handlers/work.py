@@ -119,7 +119,7 @@ class Worker:
             status = str(self._advance(action_id).status)
         except POISON as poison:
             problem = str(poison)
-            log.error("an action cannot be read and is set aside", extra={"action_id": action_id, "problem": problem})  # noqa: TRY400
+            log.error("an action cannot be read and is set aside", extra={"action_id": action_id, "problem": problem})
         except LedgerUnavailable as unavailable:
             log.warning("the ledger cannot be used: %s", unavailable, extra={"action_id": action_id})
         finally:

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
+
+from domain.instant import to_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,3 +28,16 @@ class ActionView:
     born: datetime
     updated: datetime
     holder: str | None = None
+
+
+def row_of(view: ActionView) -> dict[str, Any]:
+    """The row in plain JSON values, for people and programs."""
+    return {
+        "action_id": view.action_id,
+        "status": view.status,
+        "action_type": view.action_type,
+        "version": view.version,
+        "due_at": None if view.due_at is None else to_text(view.due_at),
+        "born": to_text(view.born),
+        "updated": to_text(view.updated),
+    }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, Self
 
 from agents.execution_agent.assembly import Parts, assemble
 from agents.execution_agent.config import Settings
@@ -14,12 +14,13 @@ from domain.base_action import BaseAction
 from domain.errors import ActionNotFound, ConfigurationError, Refused
 from domain.ports import World
 from domain.request import ActionRequest, parse_request, read_request
+from handlers.bulk import Bulk, Chosen
 from handlers.execute import Deadline
 from handlers.work import Worker
 from projections.agenda import Views
 from projections.history import history_of
 from projections.status import not_found, refusal, response_of
-from projections.view import ActionView
+from projections.view import row_of
 
 
 class ExecutionAgent:
@@ -79,21 +80,21 @@ class ExecutionAgent:
 
     # -- what people do ---------------------------------------------------------------------------------------------
 
-    def cancel(self, action_id: str, *, actor: str, reason: str) -> dict[str, Any]:
+    def cancel(self, action_id: str, *, actor: str, reason: str, bulk: str | None = None) -> dict[str, Any]:
         """No attempt any more; while one runs, none after it. Like every act of a person, it is recorded.
 
         Answers with the response of the contract; its error says why where the act was not allowed: `not_found`,
         `missing_field` (actor, reason), `too_late` (it has succeeded) or `conflict` (the state does not allow it).
         """
-        return self._parts.operate.cancel(action_id, actor=actor, reason=reason).as_dict()
+        return self._parts.operate.cancel(action_id, actor=actor, reason=reason, bulk=bulk).as_dict()
 
-    def retry_now(self, action_id: str, *, actor: str, reason: str) -> dict[str, Any]:
+    def retry_now(self, action_id: str, *, actor: str, reason: str, bulk: str | None = None) -> dict[str, Any]:
         """The next attempt is due now, whatever the policy said."""
-        return self._parts.operate.retry_now(action_id, actor=actor, reason=reason).as_dict()
+        return self._parts.operate.retry_now(action_id, actor=actor, reason=reason, bulk=bulk).as_dict()
 
-    def redrive(self, action_id: str, *, actor: str, reason: str) -> dict[str, Any]:
+    def redrive(self, action_id: str, *, actor: str, reason: str, bulk: str | None = None) -> dict[str, Any]:
         """A failed action gets its retries once more, under the same effect key."""
-        return self._parts.operate.redrive(action_id, actor=actor, reason=reason).as_dict()
+        return self._parts.operate.redrive(action_id, actor=actor, reason=reason, bulk=bulk).as_dict()
 
     def resolve(
         self,
@@ -103,10 +104,13 @@ class ExecutionAgent:
         actor: str,
         reason: str,
         evidence: Mapping[str, Any] | None = None,
+        bulk: str | None = None,
     ) -> dict[str, Any]:
         """Ends a doubt by what a person knows. What was not executed has failed, and may be redriven."""
         verdict = Verdict.EXECUTED if executed else Verdict.NOT_EXECUTED
-        return self._parts.operate.resolve(action_id, verdict, actor=actor, reason=reason, evidence=evidence).as_dict()
+        return self._parts.operate.resolve(
+            action_id, verdict, actor=actor, reason=reason, evidence=evidence, bulk=bulk
+        ).as_dict()
 
     # -- what is due ------------------------------------------------------------------------------------------------
 
@@ -121,11 +125,35 @@ class ExecutionAgent:
         """A worker on this agent's ledger."""
         return Worker(self._parts.agenda, self._parts.advance, self._parts.world, threads=threads)
 
-    def list_actions(self, status: str | None = None, *, limit: int = 100) -> list[ActionView]:
-        """The newest actions of a status, or of all, where the ledger keeps views. Raises ConfigurationError elsewhere."""
+    def list_actions(self, status: str | None = None, *, limit: int = 100) -> list[dict[str, Any]]:
+        """The newest actions of a status, or of all, as plain dictionaries.
+
+        Raises ConfigurationError where the ledger keeps no views beside its events.
+        """
+        return [row_of(view) for view in self._views().views(status, limit)]
+
+    def count_bulk(self, status: str, *, action_type: str | None = None) -> dict[str, Any]:
+        """`{bulk_id, count}` of an order to the actions in this status: counted, nothing done."""
+        bulk = Bulk(self._views(), self._parts.world)
+        bulk_id = bulk.new_id()
+        return {"bulk_id": bulk_id, "count": len(bulk.concerned(Chosen(status, action_type), bulk_id))}
+
+    def carry_out_bulk(
+        self,
+        act: Callable[[str], dict[str, Any]],
+        bulk_id: str,
+        status: str,
+        *,
+        action_type: str | None = None,
+    ) -> list[dict[str, Any]]:
+        """`act` on each action that the counted order still has to reach; what each was answered. Raises Refused."""
+        concerned = Bulk(self._views(), self._parts.world).concerned(Chosen(status, action_type), bulk_id)
+        return [act(view.action_id) for view in concerned]
+
+    def _views(self) -> Views:
         if not isinstance(self._parts.agenda, Views):
-            raise ConfigurationError("this ledger keeps no views beside its events: only SQLite does")
-        return [*self._parts.agenda.views(status, limit)]
+            raise ConfigurationError("this ledger keeps no views beside its events, so it cannot list actions")
+        return self._parts.agenda
 
     @property
     def action_types(self) -> tuple[BaseAction[Any], ...]:
@@ -136,7 +164,7 @@ class ExecutionAgent:
         """Lets go of the ledger."""
         self._parts.ledger.close()
 
-    def __enter__(self) -> ExecutionAgent:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

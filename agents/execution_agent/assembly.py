@@ -100,9 +100,8 @@ def _load(entry_point: Any) -> type[BaseAction[Any]]:
     try:
         loaded = entry_point.load()
     except Exception as error:
-        raise ConfigurationError(
-            f"the action type {entry_point.name!r} ({entry_point.value}) cannot be loaded: {type(error).__name__}: {error}"
-        ) from error
+        what = f"the action type {entry_point.name!r} ({entry_point.value}) cannot be loaded"
+        raise ConfigurationError(f"{what}: {type(error).__name__}: {error}") from error
     if not (isinstance(loaded, type) and issubclass(loaded, BaseAction)):
         raise ConfigurationError(f"{entry_point.value} is no BaseAction; mend the entry point {entry_point.name!r}")
     return loaded

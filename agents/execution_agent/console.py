@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
@@ -11,6 +12,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
+
+from handlers.work import Tally
 
 COLOURS: Mapping[str, str] = {
     "succeeded": "green",
@@ -86,6 +89,40 @@ def tell_actions(types: Sequence[Mapping[str, str]]) -> None:
     for kind in types:
         table.add_row(kind["action_type"], kind["delivery"], kind["summary"])
     Console().print(table)
+
+
+def tell_list(rows: Sequence[Mapping[str, Any]]) -> None:
+    """One action a line."""
+    table = Table(box=None, pad_edge=False)
+    for heading in ("action", "type", "status", "born", "due"):
+        table.add_column(heading, no_wrap=True)
+    for row in rows:
+        status = Text(row["status"], style=COLOURS.get(row["status"], "cyan"))
+        table.add_row(row["action_id"], row["action_type"], status, row["born"][:19], (row["due_at"] or "")[:19])
+    Console().print(table)
+
+
+@contextmanager
+def live_tally(*, quiet: bool) -> Iterator[Callable[[Tally], None]]:
+    """One line that follows the work, where somebody looks at it."""
+    terminal = Console(stderr=True)
+    if quiet or not terminal.is_terminal:
+        yield lambda _: None
+        return
+    with terminal.status("waiting for work") as line:
+        yield lambda tally: line.update(_one_line(_tally(tally)))
+
+
+def tell_tally(tally: Tally) -> None:
+    """What a worker did, and what it could not read."""
+    say(_tally(tally))
+    for action_id, problem in tally.quarantined.items():
+        say(f"set aside: {action_id}: {_one_line(problem)}")
+
+
+def _tally(tally: Tally) -> str:
+    told = ", ".join(f"{count} {status}" for status, count in sorted(tally.by_status.items()))
+    return f"{tally.running} running, {tally.advanced} looked at" + (f": {told}" if told else "")
 
 
 def _note(entry: Mapping[str, Any]) -> str:

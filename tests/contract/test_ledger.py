@@ -14,7 +14,7 @@ import pytest
 from eventsourcing.persistence import StoredEvent
 
 from domain import outcome
-from domain.action import Action
+from domain.action import Action, Lease
 from domain.errors import (
     ActionNotFound,
     CorruptEvent,
@@ -72,7 +72,7 @@ def new_action(action_id: str = "act_1", **parameters: Any) -> Action:
 def begun(action_id: str = "act_1") -> Action:
     action = new_action(action_id)
     action.validate(at=NOON)
-    action.begin_attempt(lease_until=LATER, delivery=Delivery.AT_MOST_ONCE, facts={"a": 1}, at=NOON)
+    action.begin_attempt(Lease(LATER), delivery=Delivery.AT_MOST_ONCE, facts={"a": 1}, at=NOON)
     return action
 
 

@@ -1,0 +1,242 @@
+"""One SQLite file: how it is opened, who may use its connections, and what its errors mean.
+
+Whoever uses a connection holds its session's lock. One session writes and a few read, so that the writer never blocks a
+reader (WAL). `:memory:` has one session for both.
+
+SQLite keeps its file locks in a table of the process. A forked child inherits the table, but not the locks: merely
+opening the file again, it would hold none, and lose what it writes once its parent closes the file. So a fork waits
+until no session is in use, and the child closes what it inherited (which gives up nothing of its parent's) before it
+opens its own.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock, get_native_id
+from weakref import WeakSet
+
+import apsw
+from eventsourcing.persistence import OperationalError
+
+_MEMORY = ":memory:"
+_READERS = 4
+_POLL_S = 0.001
+_ADVICE: tuple[tuple[type[apsw.Error], str], ...] = (
+    (apsw.CantOpenError, "check that its directory exists and may be written"),
+    (apsw.ReadOnlyError, "give this user write permission on the file and its directory"),
+    (apsw.PermissionsError, "give this user write permission on the file and its directory"),
+    (apsw.FullError, "free some space on its disk"),
+    (apsw.NotADBError, "choose another path, or move that file away"),
+    (apsw.CorruptError, "stop writing to it and restore it from a backup"),
+    (apsw.BusyError, "another process keeps it locked: find out which, and let it finish"),
+    (apsw.ConnectionClosedError, "it was closed: open it again"),
+)
+_OTHER_ADVICE = "check its disk and its permissions"
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """The SQL that fills an empty file (IF NOT EXISTS: two processes may), and the two numbers written into it.
+
+    A file with another `application_id` belongs to another program; one with a higher `version` to a later release.
+    """
+
+    sql: str
+    application_id: int
+    version: int
+
+
+class Session:
+    """A connection, opened when it is first needed, and the lock that its user holds."""
+
+    __slots__ = ("_connect", "_connection", "lock")
+
+    def __init__(self, connect: Callable[[], apsw.Connection]) -> None:
+        self.lock = Lock()
+        self._connect = connect
+        self._connection: apsw.Connection | None = None
+
+    def connection(self) -> apsw.Connection:
+        """Raises apsw.Error or OperationalError when the file cannot be opened."""
+        if self._connection is None:
+            self._connection = self._connect()
+        return self._connection
+
+    def roll_back(self) -> None:
+        """Ends an open transaction, and keeps nothing of it."""
+        if self._connection is not None and self._connection.in_transaction:
+            self._connection.execute("ROLLBACK")
+
+    def disconnect(self) -> None:
+        """The next user opens a new connection."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+
+    def close(self) -> None:
+        """Waits for the session's user; there will be no other."""
+        with self.lock:
+            self._connect = _refuse_to_connect
+            self.disconnect()
+
+
+class SQLiteFile:
+    """A file of ours, created with its directories where there is none.
+
+    `lock_timeout_s` says how long to wait while another process writes. `after_fork` is called in a forked child,
+    before anybody uses the file there. Raises OperationalError when the file cannot be opened, or is not one of ours.
+    """
+
+    def __init__(self, path: str, schema: Schema, *, lock_timeout_s: float, after_fork: Callable[[], None]) -> None:
+        self._in_memory = path == _MEMORY
+        self.path = path if self._in_memory else str(Path(path).absolute())
+        self._schema = schema
+        self._lock_timeout_s = lock_timeout_s
+        self._after_fork = after_fork
+        self.writer = Session(self._connect_for_writing)
+        self._readers = [self.writer]
+        if not self._in_memory:
+            self._readers = [Session(self._connect_for_reading) for _ in range(_READERS)]
+        # The writer is closed last: only a connection that may write can tidy the WAL away.
+        self._sessions = list(dict.fromkeys((*self._readers, self.writer)))
+        self._open_now()
+        _FILES.add(self)
+
+    @property
+    def reader(self) -> Session:
+        """The session in which the calling thread reads."""
+        return self._readers[get_native_id() % len(self._readers)]
+
+    def close(self) -> None:
+        """Closes every connection, each after its user."""
+        for session in self._sessions:
+            session.close()
+
+    def unavailable(self, error: apsw.Error) -> OperationalError:
+        """What to raise instead: one line that names the file, quotes SQLite and says what to do."""
+        advice = next((advice for kind, advice in _ADVICE if isinstance(error, kind)), _OTHER_ADVICE)
+        return self._refused(str(error), advice)
+
+    def hold(self) -> None:
+        """Waits until nobody uses the file, and keeps it so."""
+        for session in self._sessions:
+            session.lock.acquire()
+
+    def let_go(self) -> None:
+        """Ends what `hold` began."""
+        for session in self._sessions:
+            session.lock.release()
+
+    def begin_anew_in_child(self) -> None:
+        """Ends what `hold` began in the parent. A ledger in memory is the child's own copy by now."""
+        if not self._in_memory:
+            for session in self._sessions:
+                session.disconnect()
+        self._after_fork()
+        self.let_go()
+
+    def _open_now(self) -> None:
+        with self.writer.lock:
+            try:
+                self.writer.connection()
+            except apsw.Error as error:
+                raise self.unavailable(error) from error
+
+    def _connect_for_writing(self) -> apsw.Connection:
+        if not self._in_memory:
+            self._make_directory()
+        connection = self._connect(apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE)
+        self._check_identity(connection)
+        self._make_durable(connection)
+        self._fill_if_empty(connection)
+        return connection
+
+    def _connect_for_reading(self) -> apsw.Connection:
+        return self._connect(apsw.SQLITE_OPEN_READONLY)
+
+    def _connect(self, flags: int) -> apsw.Connection:
+        connection = apsw.Connection(self.path, flags)
+        connection.set_busy_handler(self._wait_for_lock)
+        return connection
+
+    def _wait_for_lock(self, polls: int) -> bool:
+        """SQLite's own waiting doubles its pauses, and starves one process beside busy ones; this one is even."""
+        time.sleep(_POLL_S)
+        return polls * _POLL_S < self._lock_timeout_s
+
+    def _make_directory(self) -> None:
+        try:
+            Path(self.path).parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise self._refused(f"{error.strerror}: {error.filename}", "choose a path that can be written") from error
+
+    def _check_identity(self, connection: apsw.Connection) -> None:
+        if _is_empty(connection):
+            return
+        if connection.pragma("application_id") != self._schema.application_id:
+            raise self._refused("it belongs to another program", "choose another path")
+        found = connection.pragma("user_version")
+        if found > self._schema.version:
+            newer = f"its schema is version {found}, this program knows {self._schema.version}"
+            raise self._refused(newer, "use a newer release of this program")
+
+    def _make_durable(self, connection: apsw.Connection) -> None:
+        polls = 0
+        while True:
+            try:
+                connection.pragma("journal_mode", "wal")
+                break
+            except apsw.BusyError:
+                # Another process creates the file at this moment; here SQLite does not ask the busy handler.
+                if not self._wait_for_lock(polls):
+                    raise
+                polls += 1
+        connection.pragma("synchronous", "full")
+        connection.pragma("fullfsync", True)  # on macOS, fsync alone leaves the data in the drive's cache
+
+    def _fill_if_empty(self, connection: apsw.Connection) -> None:
+        if _is_empty(connection):
+            connection.execute("BEGIN IMMEDIATE")
+            connection.execute(self._schema.sql)
+            connection.pragma("application_id", self._schema.application_id)
+            connection.pragma("user_version", self._schema.version)
+            connection.execute("COMMIT")
+
+    def _refused(self, reason: str, advice: str) -> OperationalError:
+        return OperationalError(f"The ledger {self.path} cannot be used ({reason}): {advice}.")
+
+
+def _is_empty(connection: apsw.Connection) -> bool:
+    return not connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchall()
+
+
+def _refuse_to_connect() -> apsw.Connection:
+    raise apsw.ConnectionClosedError("closed")
+
+
+_FILES: WeakSet[SQLiteFile] = WeakSet()
+_held_for_fork: list[SQLiteFile] = []
+
+
+def _hold_all() -> None:
+    files = list(_FILES)
+    for file in files:
+        file.hold()
+    _held_for_fork.extend(files)
+
+
+def _let_go_of_all() -> None:
+    while _held_for_fork:
+        _held_for_fork.pop().let_go()
+
+
+def _begin_anew_in_child() -> None:
+    while _held_for_fork:
+        _held_for_fork.pop().begin_anew_in_child()
+
+
+os.register_at_fork(before=_hold_all, after_in_parent=_let_go_of_all, after_in_child=_begin_anew_in_child)

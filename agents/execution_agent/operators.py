@@ -1,0 +1,136 @@
+"""The command line of those who look after actions: cancel, retry-now, redrive, resolve, one or many, and list."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import StrEnum
+from typing import Annotated, Any
+
+import typer
+
+from agents.execution_agent import console
+from agents.execution_agent.agent import ExecutionAgent
+from agents.execution_agent.shell import ActionId, Json, agent_of, print_json
+from domain.lifecycle import Status
+
+Actor = Annotated[str, typer.Option(help="Who does this; recorded.")]
+Reason = Annotated[str, typer.Option(help="Why; recorded.")]
+Executed = Annotated[
+    bool, typer.Option("--executed/--not-executed", help="What is known of the effect.", show_default=False)
+]
+
+
+class Verb(StrEnum):
+    """What can be done to many actions at once, and where it makes sense."""
+
+    CANCEL = "cancel"
+    RETRY_NOW = "retry-now"
+    REDRIVE = "redrive"
+    RESOLVE_EXECUTED = "resolve-executed"
+    RESOLVE_NOT_EXECUTED = "resolve-not-executed"
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands of this module."""
+    for command in (cancel, retry_now, redrive, resolve, bulk):
+        app.command()(command)
+    app.command("list")(list_actions)
+
+
+def cancel(action_id: ActionId, actor: Actor, reason: Reason, as_json: Json = False) -> None:
+    """Make no attempt any more; while one runs, none after it."""
+    _act(as_json, lambda agent: agent.cancel(action_id, actor=actor, reason=reason))
+
+
+def retry_now(action_id: ActionId, actor: Actor, reason: Reason, as_json: Json = False) -> None:
+    """Make the next attempt due now."""
+    _act(as_json, lambda agent: agent.retry_now(action_id, actor=actor, reason=reason))
+
+
+def redrive(action_id: ActionId, actor: Actor, reason: Reason, as_json: Json = False) -> None:
+    """Give a failed action its retries once more, under the same effect key."""
+    _act(as_json, lambda agent: agent.redrive(action_id, actor=actor, reason=reason))
+
+
+def resolve(action_id: ActionId, executed: Executed, actor: Actor, reason: Reason, as_json: Json = False) -> None:
+    """Say what became of an action in doubt."""
+    _act(as_json, lambda agent: agent.resolve(action_id, executed=executed, actor=actor, reason=reason))
+
+
+def bulk(
+    verb: Verb,
+    status: Annotated[Status, typer.Option(help="The actions in this status.")],
+    actor: Actor,
+    reason: Reason,
+    action_type: Annotated[str | None, typer.Option("--type", help="Only of this action type.")] = None,
+    bulk_id: Annotated[str | None, typer.Option(help="Carry out the order that was counted under this id.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Count the actions that an act would concern; with --bulk-id, carry it out on each of them."""
+    with agent_of(as_json) as agent:
+        if bulk_id is None:
+            count = agent.count_bulk(str(status), action_type=action_type)
+            _say_count(count, verb, as_json)
+            return
+        report = agent.carry_out_bulk(
+            _doer(agent, verb, actor, reason, bulk_id), bulk_id, str(status), action_type=action_type
+        )
+    refused = [item for item in report if _is_refused(item)]
+    if as_json:
+        print_json(report)
+    else:
+        for item in report:
+            console.tell_status(item)
+        console.say(f"{len(report) - len(refused)} done, {len(refused)} refused")
+    raise typer.Exit(1 if refused else 0)
+
+
+def list_actions(
+    status: Annotated[Status | None, typer.Option(help="Only those in this status.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=100_000, help="At most this many, the newest.")] = 50,
+    as_json: Json = False,
+) -> None:
+    """The newest actions, and where they stand."""
+    with agent_of(as_json) as agent:
+        rows = agent.list_actions(status and str(status), limit=limit)
+    if as_json:
+        print_json(rows)
+    else:
+        console.tell_list(rows)
+
+
+def _act(as_json: bool, act: Callable[[ExecutionAgent], dict[str, Any]]) -> None:
+    with agent_of(as_json) as agent:
+        response = act(agent)
+    if as_json:
+        print_json(response)
+    else:
+        console.tell_status(response)
+    raise typer.Exit(1 if _is_refused(response) else 0)
+
+
+def _is_refused(response: dict[str, Any]) -> bool:
+    """An act that was done leaves an error only where the action itself has one: it failed, or was cancelled."""
+    error = response["error"]
+    return bool(error) and error["code"] in ("not_found", "missing_field", "too_late", "conflict")
+
+
+def _doer(agent: ExecutionAgent, verb: Verb, actor: str, reason: str, bulk_id: str) -> Callable[[str], dict[str, Any]]:
+    order: dict[str, Any] = {"actor": actor, "reason": reason, "bulk": bulk_id}
+    doers: dict[Verb, Callable[[str], dict[str, Any]]] = {
+        Verb.CANCEL: lambda action_id: agent.cancel(action_id, **order),
+        Verb.RETRY_NOW: lambda action_id: agent.retry_now(action_id, **order),
+        Verb.REDRIVE: lambda action_id: agent.redrive(action_id, **order),
+        Verb.RESOLVE_EXECUTED: lambda action_id: agent.resolve(action_id, executed=True, **order),
+        Verb.RESOLVE_NOT_EXECUTED: lambda action_id: agent.resolve(action_id, executed=False, **order),
+    }
+    return doers[verb]
+
+
+def _say_count(count: dict[str, Any], verb: Verb, as_json: bool) -> None:
+    if as_json:
+        print_json(count)
+        return
+    console.say(f"{count['count']} actions are concerned; nothing was done.")
+    if count["count"]:
+        console.say(f"To {verb} them, give the same order again with --bulk-id {count['bulk_id']}")

@@ -1,0 +1,203 @@
+"""The command line: one document for programs, one line for what is broken, and exit codes that mean something."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import Result
+from typer.testing import CliRunner
+
+from agents.execution_agent.cli import app
+
+EXAMPLE = Path(__file__).parents[4] / "examples" / "renewal_reminder.json"
+Cli = Callable[..., Result]
+
+
+@pytest.fixture
+def environ(tmp_path: Path) -> dict[str, str]:
+    return {
+        "EXECUTION_AGENT_LEDGER": f"sqlite:///{tmp_path}/ledger.db",
+        "EXECUTION_AGENT_EMAIL": f"outbox:{tmp_path}/outbox",
+        "EXECUTION_AGENT_LOG_LEVEL": "",
+    }
+
+
+@pytest.fixture
+def cli(environ: dict[str, str]) -> Cli:
+    def call(*words: str, stdin: bytes | None = None, **changes: str) -> Result:
+        return CliRunner().invoke(app, list(words), input=stdin, env=environ | changes)
+
+    return call
+
+
+def document(result: Result) -> Any:
+    """Exactly one JSON document on stdout."""
+    return json.loads(result.stdout)
+
+
+def request_of(**members: Any) -> bytes:
+    return json.dumps(json.loads(EXAMPLE.read_text("utf-8")) | members).encode()
+
+
+def test_the_example_is_carried_out_and_its_mail_lies_in_the_outbox(cli: Cli, tmp_path: Path) -> None:
+    result = cli("run", str(EXAMPLE), "--json")
+    response = document(result)
+    assert (result.exit_code, response["status"], response["attempts"]) == (0, "succeeded", 1)
+    mail = Path(response["result"]["outbox"])
+    assert mail.parent == tmp_path / "outbox"
+    assert "Acme Inc." in mail.read_text("utf-8")
+
+
+def test_another_process_tells_the_same_story(cli: Cli, environ: dict[str, str]) -> None:
+    response = document(cli("run", str(EXAMPLE), "--json"))
+
+    def in_another_process(*words: str) -> Any:
+        command = [sys.executable, "-m", "agents.execution_agent", *words, response["action_id"], "--json"]
+        done = subprocess.run(command, env=os.environ | environ, capture_output=True, check=True, timeout=30)
+        return json.loads(done.stdout)
+
+    assert in_another_process("status") == response
+    history = in_another_process("history")
+    assert [entry["type"] for entry in history] == ["requested", "validated", "attempted", "succeeded"]
+
+
+def test_people_see_a_timeline_and_where_the_mail_lies(cli: Cli) -> None:
+    shown = cli("run", str(EXAMPLE)).stdout
+    for word in ("succeeded", "requested", "validated", "attempted", "renewal_reminder", ".eml", "history act_"):
+        assert word in shown.replace("\n", "")
+
+
+def test_standard_input_is_as_good_as_a_file(cli: Cli) -> None:
+    assert document(cli("run", "-", "--json", stdin=request_of()))["status"] == "succeeded"
+
+
+@pytest.mark.parametrize(
+    ("stdin", "code"),
+    [
+        (b"{", "malformed"),
+        (b"", "malformed"),
+        (b"[" * 300_000, "too_large"),
+        (request_of(action_type="drop_tables"), "unknown_action_type"),
+        (request_of(surprise=1), "unknown_field"),
+    ],
+)
+def test_what_is_refused_says_why_and_exits_with_one(cli: Cli, stdin: bytes, code: str) -> None:
+    result = cli("run", "-", "--json", stdin=stdin)
+    assert (result.exit_code, document(result)["error"]["code"]) == (1, code)
+    told = cli("run", "-", stdin=stdin)
+    assert (told.exit_code, code in told.stdout) == (1, True)
+
+
+def test_a_file_that_is_not_there_is_a_matter_of_usage(cli: Cli) -> None:
+    result = cli("run", "nowhere.json")
+    assert result.exit_code == 2
+    assert "nowhere.json" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "words", [(), ("fly",), ("status",), ("run",), ("cancel", "act_1"), ("work", "--threads", "0")]
+)
+def test_wrong_usage_exits_with_two(cli: Cli, words: tuple[str, ...]) -> None:
+    assert cli(*words).exit_code == 2
+
+
+BROKEN = {
+    "a setting that is no number": ({"MAX_RETRIES": "many"}, "MAX_RETRIES"),
+    "a number out of range": ({"MAX_RETRIES": "101"}, "MAX_RETRIES"),
+    "an unknown log level": ({"EXECUTION_AGENT_LOG_LEVEL": "LOUD"}, "EXECUTION_AGENT_LOG_LEVEL"),
+    "an unknown ledger": ({"EXECUTION_AGENT_LEDGER": "postgres://x"}, "EXECUTION_AGENT_LEDGER"),
+    "a ledger without a path": ({"EXECUTION_AGENT_LEDGER": "sqlite:///"}, "EXECUTION_AGENT_LEDGER"),
+    "a ledger that cannot be written": ({"EXECUTION_AGENT_LEDGER": "sqlite:////proc/ledger.db"}, "/proc/ledger.db"),
+    "a ledger that is no database": ({"EXECUTION_AGENT_LEDGER": f"sqlite:///{EXAMPLE}"}, "renewal_reminder.json"),
+    "an unknown sender": ({"EXECUTION_AGENT_EMAIL": "pigeon:"}, "EXECUTION_AGENT_EMAIL"),
+    "a sender without an address": ({"EXECUTION_AGENT_EMAIL": "ses:"}, "EXECUTION_AGENT_EMAIL_SENDER"),
+    "an outbox that cannot be": ({"EXECUTION_AGENT_EMAIL": f"outbox:{EXAMPLE}/outbox"}, "renewal_reminder.json"),
+    "webhooks that are not there": ({"WEBHOOK_CONFIG_PATH": "nowhere.json"}, "nowhere.json"),
+    "webhooks that are no configuration": ({"WEBHOOK_CONFIG_PATH": str(EXAMPLE)}, "renewal_reminder.json"),
+}
+
+
+@pytest.mark.parametrize("case", BROKEN)
+def test_what_is_broken_is_one_clear_line_and_exits_with_three(cli: Cli, case: str) -> None:
+    changes, named = BROKEN[case]
+    result = cli("run", str(EXAMPLE), **changes)
+    assert result.exit_code == 3, result.output
+    assert len(result.stderr.strip().splitlines()) == 1
+    assert named in result.stderr
+    assert "Traceback" not in result.output
+    told = document(cli("run", str(EXAMPLE), "--json", **changes))
+    assert named in told["error"]["message"]
+
+
+def test_whoever_asks_for_the_trace_gets_it(cli: Cli) -> None:
+    result = cli("run", str(EXAMPLE), MAX_RETRIES="many", EXECUTION_AGENT_LOG_LEVEL="DEBUG")
+    assert result.exception is not None
+    assert "MAX_RETRIES" in str(result.exception)
+
+
+def test_an_unknown_id_is_not_found(cli: Cli) -> None:
+    for command in ("status", "history"):
+        result = cli(command, "act_nobody", "--json")
+        assert (result.exit_code, document(result)["error"]["code"]) == (1, "not_found")
+
+
+def test_actions_tells_what_each_type_promises(cli: Cli) -> None:
+    told = {kind["action_type"]: kind["delivery"] for kind in document(cli("actions", "--json"))}
+    assert told == {"send_email": "at_most_once", "call_webhook": "at_least_once"}
+    assert "send_email" in cli("actions").stdout
+
+
+def test_init_creates_the_ledger(cli: Cli, tmp_path: Path) -> None:
+    assert document(cli("init", "--json"))["ledger"] == f"{tmp_path}/ledger.db"
+    assert (tmp_path / "ledger.db").exists()
+    assert cli("init").exit_code == 0
+
+
+def test_what_was_accepted_is_listed_worked_on_and_done(cli: Cli) -> None:
+    accepted = document(cli("run", str(EXAMPLE), "--accept", "--json"))
+    assert accepted["status"] == "scheduled"
+    assert [row["action_id"] for row in document(cli("list", "--status", "scheduled", "--json"))] == [
+        accepted["action_id"]
+    ]
+    worked = cli("work", "--until-idle", "--json")
+    assert (worked.exit_code, document(worked)["by_status"]) == (0, {"succeeded": 1})
+    assert document(cli("status", accepted["action_id"], "--json"))["status"] == "succeeded"
+    assert "succeeded" in cli("list").stdout
+
+
+ADA = ("--actor", "ada", "--reason", "the customer asked")
+
+
+def test_a_person_cancels_what_waits_and_is_told_when_it_is_too_late(cli: Cli) -> None:
+    waiting = document(cli("run", str(EXAMPLE), "--accept", "--json"))["action_id"]
+    done = document(cli("run", "-", "--json", stdin=request_of()))["action_id"]
+    cancelled = cli("cancel", waiting, *ADA, "--json")
+    assert (cancelled.exit_code, document(cancelled)["status"]) == (0, "cancelled")
+    late = cli("cancel", done, *ADA, "--json")
+    assert (late.exit_code, document(late)["error"]["code"]) == (1, "too_late")
+
+
+def test_a_bulk_order_is_counted_first_and_never_done_twice(cli: Cli) -> None:
+    for _ in range(3):
+        cli("run", str(EXAMPLE), "--accept")
+    order = ("bulk", "cancel", "--status", "scheduled", *ADA, "--json")
+    count = document(cli(*order))
+    assert count["count"] == 3
+    assert len(document(cli("list", "--status", "scheduled", "--json"))) == 3
+    cli("run", str(EXAMPLE), "--accept")
+    done = cli(*order, "--bulk-id", count["bulk_id"])
+    assert (done.exit_code, [item["status"] for item in document(done)]) == (0, ["cancelled"] * 3)
+    assert document(cli(*order, "--bulk-id", count["bulk_id"])) == []
+    assert len(document(cli("list", "--status", "scheduled", "--json"))) == 1
+    assert cli(*order, "--bulk-id", "made-up").exit_code == 2
+
+
+def test_completion_is_there_for_the_shell(cli: Cli) -> None:
+    assert "--show-completion" in cli("--help").stdout

@@ -1,0 +1,124 @@
+"""Workers: everything due is done, by whoever comes first, and a poisoned action hurts nobody else."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Event, Lock
+
+import pytest
+from eventsourcing.persistence import StoredEvent
+
+from adapters.system import SystemChance, SystemClock
+from agents.execution_agent.agent import ExecutionAgent
+from domain.base_action import Attempt
+from domain.outcome import Outcome, Succeeded
+from handlers.work import Tally
+from tests.fakes import FakeHolders, fake_world
+from tests.house import agent_with, greet
+
+
+class CountingProvider:
+    """Counts what took effect, from any number of threads."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self.effects: list[str] = []
+
+    def __call__(self, attempt: Attempt) -> Outcome:
+        with self._lock:
+            self.effects.append(attempt.effect_key)
+        return Succeeded({})
+
+
+def agents_on(path: Path, provider: CountingProvider, count: int) -> list[ExecutionAgent]:
+    """Agents that share a file, as processes do."""
+    ledger = {"PERSISTENCE_MODULE": "adapters.sqlite_events", "SQLITE_DBNAME": str(path)}
+    world = fake_world(clock=SystemClock(), chance=SystemChance(), extras={"provider": provider})
+    return [agent_with(world=world, ledger=ledger) for _ in range(count)]
+
+
+def accept(agent: ExecutionAgent, count: int) -> list[str]:
+    return [agent.process(greet(options={"mode": "accept"}))["action_id"] for _ in range(count)]
+
+
+def test_a_worker_does_all_that_is_due_and_stops_when_idle() -> None:
+    provider = CountingProvider()
+    agent = agent_with(world=fake_world(clock=SystemClock(), chance=SystemChance(), extras={"provider": provider}))
+    ids = accept(agent, 50)
+    tally = agent.worker(threads=4).run(Event(), until_idle=True)
+    assert {agent.status(action_id)["status"] for action_id in ids} == {"succeeded"}
+    assert (tally.by_status, tally.settled, tally.running) == ({"succeeded": 50}, 50, 0)
+    assert len(provider.effects) == 50
+
+
+def test_workers_beside_each_other_do_everything_once(tmp_path: Path) -> None:
+    provider = CountingProvider()
+    agents = agents_on(tmp_path / "ledger.db", provider, 3)
+    accept(agents[0], 120)
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(lambda agent: agent.worker(threads=8).run(Event(), until_idle=True), agents))
+    assert len(provider.effects) == len(set(provider.effects)) == 120
+    assert agents[0].list_actions("scheduled") == []
+
+
+def test_a_worker_that_is_told_to_stop_finishes_what_it_began() -> None:
+    stop = Event()
+    provider = CountingProvider()
+
+    def slow(attempt: Attempt) -> Outcome:
+        stop.set()
+        return provider(attempt)
+
+    agent = agent_with(world=fake_world(clock=SystemClock(), chance=SystemChance(), extras={"provider": slow}))
+    ids = accept(agent, 100)
+    tally = agent.worker(threads=1).run(stop)
+    statuses = [agent.status(action_id)["status"] for action_id in ids]
+    assert 1 <= statuses.count("succeeded") == tally.settled < 100
+    assert set(statuses) == {"succeeded", "scheduled"}
+
+
+def test_an_action_that_cannot_be_read_is_set_aside_and_the_others_go_on() -> None:
+    agent = agent_with(
+        world=fake_world(clock=SystemClock(), chance=SystemChance(), extras={"provider": CountingProvider()})
+    )
+    poisoned, *healthy = accept(agent, 20)
+    agent._parts.ledger.recorder.insert_events([StoredEvent(poisoned, 3, "os:system", b"{}")])
+    tally = agent.worker(threads=2).run(Event(), until_idle=True)
+    assert list(tally.quarantined) == [poisoned]
+    assert "os:system" in tally.quarantined[poisoned]
+    assert {agent.status(action_id)["status"] for action_id in healthy} == {"succeeded"}
+
+
+def test_the_attempts_of_a_dead_process_are_taken_over_at_once(tmp_path: Path) -> None:
+    class Died(BaseException):
+        pass
+
+    def die(_: Attempt) -> Outcome:
+        raise Died
+
+    ledger = {"PERSISTENCE_MODULE": "adapters.sqlite_events", "SQLITE_DBNAME": str(tmp_path / "ledger.db")}
+    before = agent_with(
+        world=fake_world(clock=SystemClock(), holders=FakeHolders("before"), extras={"provider": die}), ledger=ledger
+    )
+    with pytest.raises(Died):
+        before.process(greet())
+    after = agent_with(
+        world=fake_world(clock=SystemClock(), holders=FakeHolders("after", dead={"before"})), ledger=ledger
+    )
+    after.worker(threads=1).run(Event(), until_idle=True)
+    assert [row["status"] for row in after.list_actions()] == ["in_doubt"]
+
+
+def test_a_worker_tells_how_far_it_is() -> None:
+    told: list[int] = []
+
+    def listen(tally: Tally) -> None:
+        told.append(tally.advanced)
+
+    agent = agent_with(
+        world=fake_world(clock=SystemClock(), chance=SystemChance(), extras={"provider": CountingProvider()})
+    )
+    accept(agent, 5)
+    agent.worker(threads=2).run(Event(), until_idle=True, tell=listen)
+    assert told[-1] == 5
