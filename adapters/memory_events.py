@@ -88,13 +88,13 @@ class MemoryRecorder(AggregateRecorder):
 class MemoryFactory(InfrastructureFactory[TrackingRecorder]):
     """One ledger for each factory: what it recorded is gone with it."""
 
-    def aggregate_recorder(self, purpose: str = "events") -> MemoryRecorder:
+    def aggregate_recorder(self, purpose: str = "events") -> MemoryRecorder:  # noqa: ARG002 - the library's name
         return MemoryRecorder()
 
     def application_recorder(self) -> NoReturn:
         raise ProgrammingError("there is no global sequence of events: ask for the aggregate recorder")
 
-    def tracking_recorder(self, tracking_recorder_class: Any = None) -> NoReturn:
+    def tracking_recorder(self, tracking_recorder_class: Any = None) -> NoReturn:  # noqa: ARG002 - the library's name
         raise ProgrammingError("there is no global sequence of events: ask for the aggregate recorder")
 
     def process_recorder(self) -> NoReturn:

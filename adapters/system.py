@@ -73,7 +73,7 @@ class SystemHolders:
     def _machine(self) -> str | None:
         """The machine and the process numbering that this process sees: a container has one of its own."""
         try:
-            return f"{os.uname().nodename}-{os.readlink(self._proc / 'self/ns/pid')[5:-1]}"
+            return f"{os.uname().nodename}-{(self._proc / 'self/ns/pid').readlink().name[5:-1]}"
         except OSError:
             return None
 

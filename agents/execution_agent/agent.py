@@ -45,7 +45,7 @@ class ExecutionAgent:
         logging.getLogger("execution_agent").setLevel(settings.log_level)
         self._parts: Parts = assemble(settings, world=world, actions=actions)
 
-    def process(self, request: Mapping[str, Any], *, wait: float | None = None) -> dict[str, Any]:
+    def process(self, request: dict[str, Any], *, wait: float | None = None) -> dict[str, Any]:
         """Carries the request out and answers with the response of the contract, a plain dictionary.
 
         `wait` is how long the caller waits, in seconds; what is not finished by then goes on in the ledger.

@@ -89,8 +89,15 @@ def test_what_certainly_did_not_happen_is_tried_again_while_the_caller_waits() -
     assert (response["status"], response["attempts"]) == ("succeeded", 3)
     assert clock.slept == [1.0, 2.0]
     assert words(agent, response) == [
-        "requested", "validated", "attempted", "attempt_failed", "attempted", "attempt_failed", "attempted", "succeeded",
-    ]  # fmt: skip
+        "requested",
+        "validated",
+        "attempted",
+        "attempt_failed",
+        "attempted",
+        "attempt_failed",
+        "attempted",
+        "succeeded",
+    ]
 
 
 def test_retries_end() -> None:

@@ -1,0 +1,46 @@
+"""Notes a touchpoint with an account, one JSON line each, in the file that TOUCHPOINTS_PATH names."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
+
+from domain.base_action import Attempt, BaseAction, Parameters, Prepared
+from domain.outcome import Outcome, Retry, Succeeded
+from domain.policy import Delivery
+from domain.ports import World
+
+
+class RecordTouchpointParameters(Parameters):
+    """The account, and what there is to note."""
+
+    account: Annotated[str, Field(pattern=r"^[A-Z0-9-]{1,32}$")]
+    note: Annotated[str, Field(min_length=1, max_length=500)]
+
+
+class RecordTouchpoint(BaseAction[RecordTouchpointParameters]):
+    """Idempotent by key: a line that bears the effect key is not written again."""
+
+    action_type = "record_touchpoint"
+    summary = "Note a touchpoint with an account."
+    parameters = RecordTouchpointParameters
+    delivery = Delivery.IDEMPOTENT_BY_KEY
+    timeout = 5.0
+
+    def execute(self, prepared: Prepared[RecordTouchpointParameters], attempt: Attempt, world: World) -> Outcome:
+        """An OSError before the write is certain: nothing happened. Any other exception would mean doubt."""
+        path = Path(os.environ.get("TOUCHPOINTS_PATH", "touchpoints.jsonl"))
+        line = {"key": attempt.effect_key, **prepared.parameters.model_dump()}
+        try:
+            written = path.read_text("utf-8").splitlines() if path.exists() else []
+            stream = path.open("a", encoding="utf-8")
+        except OSError as error:
+            return Retry("file_unavailable", f"cannot open {path}: {error.strerror}")
+        with stream:
+            if not any(json.loads(known)["key"] == attempt.effect_key for known in written):
+                stream.write(json.dumps(line) + "\n")
+        return Succeeded({"lines": len(written) + 1}, reference=attempt.effect_key)
