@@ -51,6 +51,7 @@ _SCHEMA = Schema(
         action_id TEXT PRIMARY KEY, version INTEGER NOT NULL, status TEXT NOT NULL, action_type TEXT NOT NULL,
         due_at TEXT, born TEXT NOT NULL, updated TEXT NOT NULL, holder TEXT
     ) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS gates (target TEXT PRIMARY KEY, state TEXT NOT NULL) WITHOUT ROWID;
     CREATE INDEX IF NOT EXISTS actions_by_due_at ON actions (due_at) WHERE due_at IS NOT NULL;
     CREATE INDEX IF NOT EXISTS actions_by_birth ON actions (born);
     CREATE INDEX IF NOT EXISTS actions_by_status ON actions (status, born);

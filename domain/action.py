@@ -17,6 +17,7 @@ from eventsourcing.utils import register_topic
 from domain import events, outcome
 from domain.errors import ErrorReport
 from domain.events import ACTION_TOPIC, ActionEvent
+from domain.gate import Closed
 from domain.instant import to_text
 from domain.lifecycle import Life, Status, require_may_follow
 from domain.policy import Decision, Delivery, Doubt, FallBack, GiveUp, InDoubt, Reason, RetryAt, is_key_window_over
@@ -160,6 +161,12 @@ class Action(Standing):
             result=dict(success.result),
             reference=success.reference,
             undo=None if success.undo is None else dict(success.undo),
+        )
+
+    def defer(self, until: datetime, *, reason: Closed, target: str, turn: bool, at: datetime) -> None:
+        """The target is not to be troubled yet. No attempt is spent."""
+        self._happened(
+            events.Deferred, at, until=_text(until), reason=str(reason), target=target, turn=True if turn else None
         )
 
     # -- time -------------------------------------------------------------------------------------------------------

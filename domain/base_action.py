@@ -23,6 +23,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
+from domain.gate import Limits
 from domain.outcome import Outcome
 from domain.policy import Delivery
 from domain.ports import World
@@ -59,7 +60,8 @@ class Prepared(Generic[P]):
     """An attempt's effect, ready to leave.
 
     `facts` are stored with the attempt (names and hashes, never a secret); `work` is what `execute` needs beyond the
-    parameters, such as a rendered message; `delivery` overrides the type's own class where a target promises more.
+    parameters, such as a rendered message; `delivery` overrides the type's own class where a target promises more;
+    `target` names who bears the effect, for breaker and limits, where that is not the type itself.
     """
 
     parameters: P
@@ -67,6 +69,7 @@ class Prepared(Generic[P]):
     facts: Mapping[str, Any] = field(default_factory=dict)
     delivery: Delivery | None = None
     timeout: float | None = None
+    target: str | None = None
 
 
 class BaseAction(ABC, Generic[P]):
@@ -82,6 +85,8 @@ class BaseAction(ABC, Generic[P]):
     """What it promises. The default is the careful one."""
     key_window: ClassVar[timedelta | None] = None
     """How long the provider remembers an effect key, for types that are idempotent by key; None is for ever."""
+    limits: ClassVar[Limits] = Limits()
+    """What its target can bear, and when a breaker opens before it."""
     timeout: ClassVar[float] = 30.0
     """Seconds, the total deadline of an attempt."""
 

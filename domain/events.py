@@ -234,6 +234,22 @@ class Expired(ActionEvent):
 
 
 @dataclass(frozen=True)
+class Deferred(ActionEvent):
+    """The target is not to be troubled before `until`: no attempt was spent. `reason` is of `domain.gate.Closed`.
+
+    `turn`: this time is kept for the action.
+    """
+
+    until: str
+    reason: str
+    target: str
+    turn: bool | None = None
+
+    life = Life.DEFERRED
+    TOPIC = Life.DEFERRED.topic
+
+
+@dataclass(frozen=True)
 class LateOutcome(ActionEvent):
     """A zombie's answer: it named an epoch that is over. Kept, not applied."""
 
@@ -264,6 +280,7 @@ REGISTRY: Mapping[str, type[ActionEvent]] = {
         Expired,
         CancelRequested,
         BroughtForward,
+        Deferred,
         LateOutcome,
     )
 }

@@ -43,6 +43,7 @@ class Life(StrEnum):
     EXPIRED = "expired"
     CANCEL_REQUESTED = "cancel_requested"
     BROUGHT_FORWARD = "brought_forward"
+    DEFERRED = "deferred"
     LATE_OUTCOME = "late_outcome"
 
     @property
@@ -83,6 +84,7 @@ MAY_FOLLOW: Mapping[Life, frozenset[Life | None]] = {
     Life.EXPIRED: _WAITING,
     Life.CANCEL_REQUESTED: frozenset({Life.ATTEMPTED}),
     Life.BROUGHT_FORWARD: _WAITING,
+    Life.DEFERRED: _WAITING,
     Life.LATE_OUTCOME: frozenset(Life)
     - {
         Life.REQUESTED,
@@ -91,6 +93,7 @@ MAY_FOLLOW: Mapping[Life, frozenset[Life | None]] = {
         Life.RESOLVED,
         Life.CANCEL_REQUESTED,
         Life.BROUGHT_FORWARD,
+        Life.DEFERRED,
         Life.LATE_OUTCOME,
     },
 }

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
+from domain.gate import Entry, Health, Limits
 from domain.outcome import Outcome
 
 
@@ -51,6 +52,23 @@ class Holders(Protocol):
 
     def is_dead(self, holder: str | None) -> bool:
         """True only when it is certain that this holder will never act again."""
+        ...
+
+
+class Gates(Protocol):
+    """The gates before targets, shared by all who attempt. Gates spare a target, they keep nothing safe:
+    one that cannot be read is open."""
+
+    def enter(
+        self, target: str, limits: Limits, token: str, *, now: float, lease_until: float, turn: float | None
+    ) -> Entry:
+        """`domain.gate.enter` on the state that all share. Never raises."""
+        ...
+
+    def leave(
+        self, target: str, limits: Limits, token: str, health: Health, *, now: float, retry_after: float | None
+    ) -> None:
+        """`domain.gate.leave` on the state that all share. Never raises."""
         ...
 
 
@@ -143,6 +161,7 @@ class World:
     clock: Clock
     chance: Chance
     holders: Holders
+    gates: Gates
     templates: Templates
     email: EmailSender
     webhooks: Webhooks

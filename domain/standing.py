@@ -62,6 +62,8 @@ class Standing(BaseAggregate[str]):
         self.error: ErrorReport | None = None
         self.not_before: datetime | None = None
         self.expires_at: datetime | None = None
+        self.turn: datetime | None = None
+        self.is_brought_forward: bool = False
         self.due_at: datetime | None = event.timestamp
 
     def _rejected(self, event: events.Rejected) -> None:
@@ -78,6 +80,8 @@ class Standing(BaseAggregate[str]):
         self.epoch = event.originator_version
         self.delivery = Delivery(event.delivery)
         self.holder = event.holder
+        self.turn = None
+        self.is_brought_forward = False
         self.effect_key = event.effect_key or self.effect_key
         # The window is counted from the first time that the provider could have seen the key.
         self.key_until = self.key_until or _time(event.key_until)
@@ -126,7 +130,13 @@ class Standing(BaseAggregate[str]):
 
     def _brought_forward(self, event: events.BroughtForward) -> None:
         self._remember_bulk(event.bulk)
+        self.is_brought_forward = True
         self._due(event.timestamp)
+
+    def _deferred(self, event: events.Deferred) -> None:
+        until = from_text(event.until)
+        self.turn = until if event.turn else None
+        self._due(until)
 
     def _late_outcome(self, event: events.LateOutcome) -> None:
         """Kept in the history, and nowhere else."""
@@ -181,6 +191,7 @@ class Standing(BaseAggregate[str]):
         Life.EXPIRED: _expired,
         Life.CANCEL_REQUESTED: _cancel_requested,
         Life.BROUGHT_FORWARD: _brought_forward,
+        Life.DEFERRED: _deferred,
         Life.LATE_OUTCOME: _late_outcome,
     }
 

@@ -13,18 +13,20 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from domain import policy
 from domain.action import Action, Lease
 from domain.base_action import Attempt
 from domain.errors import LedgerConflict, Refused
+from domain.gate import Wait
 from domain.ledger import ActionLedger
 from domain.lifecycle import Status
 from domain.outcome import Failure, Outcome, Permanent, Succeeded, Unknown
 from domain.policy import Retries, RetryPolicy
 from domain.ports import Clock, World
+from handlers.gatekeeper import Gatekeeper
 from handlers.recordable import recordable
 from handlers.validate import Ready, Validate
 
@@ -75,6 +77,7 @@ class Execute:
         self._validate = validate
         self._world = world
         self._rules = rules
+        self._gates = Gatekeeper(world)
 
     def __call__(self, action: Action, ready: Ready, deadline: Deadline) -> Action:
         """Attempts, and attempts again while the caller waits; what is still to be done then stands in the ledger.
@@ -112,7 +115,7 @@ class Execute:
         return action
 
     def _wait_before_next(self, action: Action) -> float | None:
-        if action.status is not Status.RETRYING or action.due_at is None:
+        if action.status not in (Status.SCHEDULED, Status.RETRYING) or action.due_at is None:
             return None
         return max((action.due_at - self._world.clock.now()).total_seconds(), 0.0)
 
@@ -123,30 +126,36 @@ class Execute:
             ready = self._validate.current_route(action)
         except Refused as refusal:
             # A template or a target was there when the request came, and is not any more.
-            epoch = self._record_intent(action, None, timeout=0.0)
+            epoch = self._record_intent(action, None, self._world.clock.now() + 2 * self._rules.clock_skew)
             return self._conclude(action, epoch, Permanent(str(refusal.code), refusal.message))
         return self._attempt(action, ready, deadline)
 
     def _attempt(self, action: Action, ready: Ready, deadline: Deadline) -> Action:
         timeout = min(ready.timeout, deadline.remaining)
-        epoch = self._record_intent(action, ready, timeout)
-        attempt = Attempt(
-            action_id=action.id,
-            effect_key=action.effect_key,
-            at=action.modified_on,
-            number=action.attempts,
-            timeout=timeout,
-        )
-        return self._conclude(action, epoch, self._perform(ready, attempt))
+        lease_until = self._world.clock.now() + timedelta(seconds=timeout) + 2 * self._rules.clock_skew
+        with self._gates.entered(action, ready, lease_until) as gate:
+            if isinstance(gate.entry, Wait):
+                return self._deferred(action, ready, gate.entry)
+            epoch = self._record_intent(action, ready, lease_until)
+            attempt = Attempt(
+                action_id=action.id,
+                effect_key=action.effect_key,
+                at=action.modified_on,
+                number=action.attempts,
+                timeout=timeout,
+            )
+            outcome = gate.outcome = self._perform(ready, attempt)
+        return self._conclude(action, epoch, outcome)
 
-    def _record_intent(self, action: Action, ready: Ready | None, timeout: float) -> int:
+    def _deferred(self, action: Action, ready: Ready, wait: Wait) -> Action:
+        until = datetime.fromtimestamp(wait.until, UTC)
+        action.defer(until, reason=wait.why, target=ready.target, turn=wait.turn, at=self._world.clock.now())
+        return self._recorded(action)
+
+    def _record_intent(self, action: Action, ready: Ready | None, lease_until: datetime) -> int:
         now = self._world.clock.now()
         window = ready.key_window if ready else None
-        lease = Lease(
-            until=now + timedelta(seconds=timeout) + 2 * self._rules.clock_skew,
-            holder=self._world.holders.me(),
-            key_until=now + window if window else None,
-        )
+        lease = Lease(lease_until, self._world.holders.me(), now + window if window else None)
         delivery = ready.delivery if ready else action.delivery
         action.begin_attempt(lease, delivery=delivery, facts=ready.prepared.facts if ready else None, at=now)
         self._ledger.record(action)

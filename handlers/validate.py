@@ -33,6 +33,10 @@ class Ready:
         return self.prepared.timeout or self.action_type.timeout
 
     @property
+    def target(self) -> str:
+        return self.prepared.target or self.action_type.action_type
+
+    @property
     def key_window(self) -> timedelta | None:
         return self.action_type.key_window if self.delivery is Delivery.IDEMPOTENT_BY_KEY else None
 

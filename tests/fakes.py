@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from adapters.memory_gates import MemoryGates
 from adapters.templates import Templates
 from domain.base_action import Attempt, BaseAction, Parameters, Prepared
 from domain.outcome import Outcome, Succeeded
@@ -105,6 +106,7 @@ def fake_world(**parts: Any) -> World:
         "clock": FakeClock(),
         "chance": FakeChance(),
         "holders": FakeHolders(),
+        "gates": MemoryGates(),
         "templates": Templates(),
         "email": FakeEmailSender(),
         "webhooks": FakeWebhooks(),

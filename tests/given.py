@@ -36,6 +36,8 @@ DEFAULTS: Mapping[str, Any] = {
     "outcome": "succeeded",
     "epoch": 3,
     "result": {},
+    "until": "2026-03-01T12:00:30.000000Z",
+    "target": "crm",
     "verdict": "executed",
     "by": "ada",
     "why": "it was asked for",

@@ -9,6 +9,8 @@ from importlib.metadata import entry_points
 from typing import Any, cast
 
 from adapters.email import email_sender
+from adapters.memory_gates import MemoryGates
+from adapters.sqlite_gates import SQLiteGates
 from adapters.system import SystemChance, SystemClock, SystemHolders, UnknownHolders
 from adapters.templates import Templates
 from adapters.webhooks import Webhooks
@@ -74,10 +76,12 @@ def assemble(
 
 def outside_world(settings: Settings, environ: Mapping[str, str]) -> World:
     """The real one. Each adapter loads its library when it is first used."""
+    file = settings.ledger.get("SQLITE_DBNAME")
     return World(
         clock=SystemClock(),
         chance=SystemChance(),
-        holders=SystemHolders() if "SQLITE_DBNAME" in settings.ledger else UnknownHolders(),
+        holders=SystemHolders() if file else UnknownHolders(),
+        gates=SQLiteGates(file) if file else MemoryGates(),
         templates=Templates(settings.templates_path),
         email=email_sender(settings.email, settings.email_sender),
         webhooks=Webhooks.from_file(settings.webhook_config_path, environ, required=settings.webhook_config_required),

@@ -28,6 +28,7 @@ class CallWebhook(BaseAction[CallWebhookParameters]):
             facts={"webhook": target.name, "method": target.method},
             delivery=Delivery.IDEMPOTENT_BY_KEY if target.deduplicates else Delivery.AT_LEAST_ONCE,
             timeout=target.timeout,
+            target=f"webhook:{target.name}",
         )
 
     def _target(self, parameters: CallWebhookParameters, world: World) -> WebhookTarget:

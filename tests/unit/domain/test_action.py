@@ -10,6 +10,7 @@ import pytest
 from domain import outcome
 from domain.action import Action, Lease, Order, Verdict
 from domain.errors import ErrorReport, FieldError, IllegalTransition
+from domain.gate import Closed
 from domain.lifecycle import MAY_FOLLOW, Life, Status
 from domain.policy import Delivery, Doubt, FallBack, GiveUp, InDoubt, Reason, RetryAt
 from tests.given import ACTION_ID, ATTEMPTED, LEADING_TO, NOON, REQUESTED, RETRY, VALIDATED, action_after, given
@@ -185,6 +186,7 @@ COMMANDS: dict[Life, Callable[[Action], None]] = {
     Life.ATTEMPTED: lambda action: action.begin_attempt(Lease(LATER), delivery=Delivery.AT_MOST_ONCE, at=LATER),
     Life.EXPIRED: lambda action: action.expire(at=LATER),
     Life.REDRIVEN: lambda action: action.redrive(ORDER, at=LATER),
+    Life.DEFERRED: lambda action: action.defer(LATER, reason=Closed.BUSY, target="crm", turn=True, at=NOON),
     Life.BROUGHT_FORWARD: lambda action: action.bring_forward(ORDER, at=LATER),
 }
 """The commands whose event does not depend on an epoch."""

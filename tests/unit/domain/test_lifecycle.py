@@ -21,6 +21,7 @@ from hypothesis.stateful import (
 from domain import outcome
 from domain.action import Action, Lease, Order, Verdict
 from domain.errors import ErrorReport, IllegalTransition
+from domain.gate import Closed
 from domain.lifecycle import ENDED, MAY_FOLLOW, STATUS_AFTER, Life, Status, require_may_follow
 from domain.policy import Decision, Delivery, Doubt, FallBack, GiveUp, InDoubt, Reason, RetryAt
 from tests.given import ACTION_ID, NOON
@@ -133,6 +134,13 @@ class LifeOfAnAction(RuleBasedStateMachine):
     def bring_forward(self) -> None:
         self.attempt_to(Life.BROUGHT_FORWARD, lambda action: action.bring_forward(ORDER, at=NOON))
 
+    @rule()
+    def defer(self) -> None:
+        self.attempt_to(
+            Life.DEFERRED,
+            lambda action: action.defer(NOON, reason=Closed.BUSY, target="crm", turn=False, at=NOON),
+        )
+
     @rule(verdict=st.sampled_from(Verdict))
     def resolve(self, verdict: Verdict) -> None:
         end = Life.SUCCEEDED if verdict is Verdict.EXECUTED else Life.FAILED
@@ -213,5 +221,6 @@ def test_stored_words_never_change() -> None:
         "action.expired",
         "action.cancel_requested",
         "action.brought_forward",
+        "action.deferred",
         "action.late_outcome",
     ]

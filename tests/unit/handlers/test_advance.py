@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from agents.execution_agent.agent import ExecutionAgent
 from domain.base_action import Attempt, Prepared
 from domain.errors import LedgerUnavailable
+from domain.gate import Limits
 from domain.outcome import Outcome, Permanent, Retry, Succeeded, Unknown
 from domain.ports import World
 from tests.fakes import (
@@ -263,3 +265,82 @@ def test_an_intent_that_cannot_be_recorded_lets_nothing_leave() -> None:
 
 def _unavailable(_: object) -> None:
     raise LedgerUnavailable("the disk is full")
+
+
+# -- gates ----------------------------------------------------------------------------------------------------------
+
+
+class Limited(Greet):
+    """A target that bears one attempt a second, and a breaker that opens after three sick actions."""
+
+    limits = Limits(per_second=1.0, failures=3, pause=30.0)
+
+
+def limited_house(*answers: Outcome) -> tuple[ExecutionAgent, ScriptedProvider, FakeClock]:
+    clock, provider = FakeClock(), ScriptedProvider(*answers)
+    return agent_with(world=fake_world(clock=clock, extras={"provider": provider}), actions=[Limited]), provider, clock
+
+
+def test_waiting_for_a_target_spends_no_attempt() -> None:
+    agent, provider, clock = limited_house()
+    first, second = accepted(agent), accepted(agent)
+    assert agent.advance(first)["status"] == "succeeded"
+    waiting = agent.advance(second)
+    assert (waiting["status"], waiting["attempts"], len(provider.attempts)) == ("scheduled", 0, 1)
+    deferred = agent.history(second)[-1]
+    assert (deferred["type"], deferred["data"]["reason"], deferred["data"]["target"]) == (
+        "deferred",
+        "rate_limited",
+        "greet",
+    )
+    clock.pass_time(1.0)
+    assert agent.advance(second)["status"] == "succeeded"
+
+
+def test_a_caller_who_waits_waits_for_the_target_too() -> None:
+    agent, _, clock = limited_house()
+    agent.process(greet())
+    assert agent.process(greet())["status"] == "succeeded"
+    assert clock.slept == [1.0]
+
+
+def test_a_provider_that_is_down_is_left_in_peace() -> None:
+    """A thousand due actions, ten minutes without a provider: what it is asked, and how it is woken."""
+    clock = FakeClock()
+    asked: list[float] = []
+
+    def down_for_ten_minutes(_: Attempt) -> Outcome:
+        asked.append(clock.monotonic())
+        return NOT_SENT if clock.monotonic() < 600 else Succeeded({})
+
+    class Mail(Greet):
+        limits = Limits(per_second=20.0)
+
+    agent = agent_with(world=fake_world(clock=clock, extras={"provider": down_for_ten_minutes}), actions=[Mail])
+    ids = [accepted(agent, max_retries=10) for _ in range(1_000)]
+    agenda = agent._parts.agenda
+    while due := agenda.due(clock.now() + timedelta(days=1), 2_000):
+        for action_id in agenda.due(clock.now(), 2_000):
+            agent.advance(action_id)
+        clock.pass_time(0.5 if due else 0)
+
+    assert {agent.status(action_id)["status"] for action_id in ids} == {"succeeded"}
+    probes = [at for at in asked if at < 600]
+    assert len(probes) <= 40
+    assert len(asked) <= 1.1 * 1_000 + len(probes)
+    after = [at for at in asked if at >= 600]
+    assert max(sum(1 for at in after if start <= at < start + 1) for start in after) <= 2 * 20
+
+
+def test_a_person_who_says_that_the_target_is_well_is_believed_once() -> None:
+    agent, provider, _ = limited_house(*[NOT_SENT] * 3)
+    ids = [accepted(agent, retry_policy="none") for _ in range(4)]
+    clock = agent._parts.world.clock
+    assert isinstance(clock, FakeClock)
+    for action_id in ids[:3]:
+        agent.advance(action_id)
+        clock.pass_time(1.0)
+    assert agent.advance(ids[3])["status"] == "scheduled"
+    agent.retry_now(ids[3], actor="ada", reason="the provider says that it is back")
+    assert agent.advance(ids[3])["status"] == "succeeded"
+    assert len(provider.attempts) == 4
