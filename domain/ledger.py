@@ -85,7 +85,7 @@ class ActionLedger(Application[str]):
 
     def __init__(self, env: Mapping[str, str], *, view_of: Callable[[Action], object]) -> None:
         self._view_of = view_of
-        with _translated():
+        with translated():
             super().__init__(dict(env))
 
     def record(self, action: Action) -> None:
@@ -95,18 +95,18 @@ class ActionLedger(Application[str]):
         EventTooLarge before anything is written, LedgerUnavailable when the store cannot be written.
         """
         decided_at = action.modified_on
-        with _translated():
+        with translated():
             self.save(action, at=decided_at, due_at=action.due_at, view=self._view_of(action))
 
     def load(self, action_id: str) -> Action:
         """The action, read consistently. Raises ActionNotFound, LedgerUnavailable, and what a row deserves."""
-        with _translated():
+        with translated():
             action: Action = self.repository.get(action_id)
             return action
 
     def events_of(self, action_id: str) -> list[ActionEvent]:
         """The whole life, oldest first. Raises ActionNotFound, LedgerUnavailable and what a row deserves."""
-        with _translated():
+        with translated():
             life = [cast("ActionEvent", event) for event in self.events.get(action_id)]
         if not life:
             raise ActionNotFound(f"no action has the id {action_id!r}")
@@ -130,8 +130,8 @@ class ActionLedger(Application[str]):
 
 
 @contextmanager
-def _translated() -> Iterator[None]:
-    """The library's errors in our words."""
+def translated() -> Iterator[None]:
+    """Around what a recorder is asked: the library's errors in our words."""
     try:
         yield
     except IntegrityError as error:

@@ -17,7 +17,7 @@ from domain.errors import CorruptEvent, LedgerUnavailable, NewerSchema, UnknownT
 from domain.lifecycle import ENDED, Status
 from domain.ports import World
 from handlers.advance import Advance
-from projections.agenda import Agenda, Views
+from projections.agenda import StoredAgenda
 
 log = logging.getLogger("execution_agent.work")
 
@@ -53,7 +53,7 @@ class Tally:
 class Worker:
     """Works through the agenda until it is told to stop; what it has begun it finishes."""
 
-    def __init__(self, agenda: Agenda, advance: Advance, world: World, *, threads: int) -> None:
+    def __init__(self, agenda: StoredAgenda, advance: Advance, world: World, *, threads: int) -> None:
         self._agenda = agenda
         self._advance = advance
         self._world = world
@@ -61,20 +61,24 @@ class Worker:
         self._salt = world.chance.entropy(8)
         self._lock = Lock()
         self._in_flight: set[str] = set()
+        self._next_take_over = 0.0
         self.tally = Tally()
 
     def run(self, stop: Event, *, until_idle: bool = False, tell: Callable[[Tally], None] | None = None) -> Tally:
-        """Works until `stop` is set, or until nothing is due where `until_idle`. Raises LedgerUnavailable.
+        """Works until `stop` is set, or until nothing is due where `until_idle`.
 
+        A ledger that cannot be read is waited for; with `until_idle` it raises LedgerUnavailable.
         `tell` is called after each look at the agenda.
         """
-        next_take_over = 0.0
         with ThreadPoolExecutor(self._threads, thread_name_prefix="worker") as pool:
             while not stop.is_set():
-                taken = self._take(pool, self._due())
-                if self._world.clock.monotonic() >= next_take_over:
-                    taken += self._take(pool, self._abandoned())
-                    next_take_over = self._world.clock.monotonic() + TAKE_OVER_EVERY
+                try:
+                    taken = self._look(pool)
+                except LedgerUnavailable as unavailable:
+                    if until_idle:
+                        raise
+                    log.warning("the agenda cannot be read: %s", unavailable)
+                    taken = 0
                 if tell is not None:
                     tell(self.tally)
                 if until_idle and not taken and not self._in_flight:
@@ -83,13 +87,21 @@ class Worker:
                     stop.wait(PAUSE if not self._in_flight else PAUSE / 10)
         return self.tally
 
+    def _look(self, pool: ThreadPoolExecutor) -> int:
+        """Takes what is due and, now and then, what a dead process left."""
+        taken = self._take(pool, self._due())
+        if self._world.clock.monotonic() >= self._next_take_over:
+            taken += self._take(pool, self._abandoned())
+            self._next_take_over = self._world.clock.monotonic() + TAKE_OVER_EVERY
+        return taken
+
     def _due(self) -> list[str]:
         room = WINDOW + len(self._in_flight) + len(self.tally.quarantined)
         return list(self._agenda.due(self._world.clock.now(), room))
 
     def _abandoned(self) -> list[str]:
         """Attempts whose process is dead: no need to wait for their lease."""
-        if not isinstance(self._agenda, Views):
+        if not self._agenda.keeps_views:
             return []
         rows = self._agenda.views(str(Status.ATTEMPTED), MOST_ATTEMPTED)
         dead = {holder: self._world.holders.is_dead(holder) for holder in {row.holder for row in rows}}

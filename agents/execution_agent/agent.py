@@ -11,13 +11,12 @@ from agents.execution_agent.assembly import Parts, assemble
 from agents.execution_agent.config import Settings
 from domain.action import Verdict
 from domain.base_action import BaseAction
-from domain.errors import ActionNotFound, ConfigurationError, Refused
+from domain.errors import ActionNotFound, Refused
 from domain.ports import World
 from domain.request import ActionRequest, parse_request, read_request
 from handlers.bulk import Bulk, Chosen
 from handlers.execute import Deadline
 from handlers.work import Worker
-from projections.agenda import Views
 from projections.history import history_of
 from projections.status import not_found, refusal, response_of
 from projections.view import row_of
@@ -130,11 +129,11 @@ class ExecutionAgent:
 
         Raises ConfigurationError where the ledger keeps no views beside its events.
         """
-        return [row_of(view) for view in self._views().views(status, limit)]
+        return [row_of(view) for view in self._parts.agenda.views(status, limit)]
 
     def count_bulk(self, status: str, *, action_type: str | None = None) -> dict[str, Any]:
         """`{bulk_id, count}` of an order to the actions in this status: counted, nothing done."""
-        bulk = Bulk(self._views(), self._parts.world)
+        bulk = Bulk(self._parts.agenda, self._parts.world)
         bulk_id = bulk.new_id()
         return {"bulk_id": bulk_id, "count": len(bulk.concerned(Chosen(status, action_type), bulk_id))}
 
@@ -147,13 +146,8 @@ class ExecutionAgent:
         action_type: str | None = None,
     ) -> list[dict[str, Any]]:
         """`act` on each action that the counted order still has to reach; what each was answered. Raises Refused."""
-        concerned = Bulk(self._views(), self._parts.world).concerned(Chosen(status, action_type), bulk_id)
+        concerned = Bulk(self._parts.agenda, self._parts.world).concerned(Chosen(status, action_type), bulk_id)
         return [act(view.action_id) for view in concerned]
-
-    def _views(self) -> Views:
-        if not isinstance(self._parts.agenda, Views):
-            raise ConfigurationError("this ledger keeps no views beside its events, so it cannot list actions")
-        return self._parts.agenda
 
     @property
     def action_types(self) -> tuple[BaseAction[Any], ...]:

@@ -25,7 +25,7 @@ from handlers.operate import Operate
 from handlers.receive import Receive
 from handlers.registry import ActionTypes
 from handlers.validate import Validate
-from projections.agenda import Agenda
+from projections.agenda import Agenda, StoredAgenda
 from projections.status import view_of
 
 ENTRY_POINTS = "execution_agent.actions"
@@ -40,7 +40,7 @@ class Parts:
     world: World
     ledger: ActionLedger
     action_types: ActionTypes
-    agenda: Agenda
+    agenda: StoredAgenda
     receive: Receive
     advance: Advance
     operate: Operate
@@ -67,7 +67,7 @@ def assemble(
         world=world,
         ledger=ledger,
         action_types=action_types,
-        agenda=cast("Agenda", ledger.recorder),
+        agenda=StoredAgenda(cast("Agenda", ledger.recorder)),
         receive=Receive(ledger, validate, execute, world),
         advance=Advance(ledger, execute, world),
         operate=Operate(ledger, world),
