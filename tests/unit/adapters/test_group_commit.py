@@ -1,0 +1,215 @@
+"""Callers share a write; nobody is answered before it, and nobody is left waiting."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from ctypes import c_ulong, py_object, pythonapi
+from itertools import count
+from threading import Event, Lock, Thread, get_ident, main_thread
+from time import monotonic
+from types import FrameType
+
+import pytest
+
+from adapters.group_commit import Batch, GroupCommit
+
+
+class Interrupted(BaseException):
+    """What Ctrl-C is to a program."""
+
+
+class Store:
+    """Writes batches, or does with one what it is told to."""
+
+    def __init__(self) -> None:
+        self.lock = Lock()
+        self.batches: list[list[str]] = []
+        self.accidents: list[Callable[[Batch[str]], None]] = []
+        self.group: GroupCommit[str] = GroupCommit(self.lock, self.write)
+
+    def write(self, batch: Batch[str]) -> None:
+        assert self.lock.locked()
+        if self.accidents:
+            self.accidents.pop()(batch)
+        entries = list(batch.entries)
+        if batch.failure is None:
+            self.batches += [entries]  # no call, so that no exception can strike from here on
+        batch.pending = False
+
+    @property
+    def written(self) -> list[str]:
+        return [entry for batch in self.batches for entry in batch]
+
+
+@pytest.fixture
+def store() -> Store:
+    return Store()
+
+
+@pytest.fixture
+def threads() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor(32) as threads:
+        yield threads
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Looks again and again; a minute is more than anything here takes."""
+    end = monotonic() + 60
+    while not condition():
+        assert monotonic() < end, "it never happens"
+        Event().wait(0.0002)
+
+
+def waiting_callers(store: Store, threads: ThreadPoolExecutor, *entries: str) -> list[Future[Exception | None]]:
+    """One caller after the other, so that the first one leads."""
+    calls = []
+    for number, entry in enumerate(entries, start=1):
+        calls.append(threads.submit(store.group.share, entry))
+        until(lambda number=number: store.group.waiting == number)  # type: ignore[misc]
+    return calls
+
+
+@contextmanager
+def interrupted_when(condition: Callable[[], bool]) -> Iterator[None]:
+    """The main thread, which runs the tests, is interrupted by a signal as soon as `condition` holds."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        raise Interrupted
+
+    def watch() -> None:
+        until(condition)
+        signal.pthread_kill(main_thread().ident or 0, signal.SIGUSR1)
+
+    before = signal.signal(signal.SIGUSR1, interrupt)
+    watcher = Thread(target=watch)
+    watcher.start()
+    try:
+        with pytest.raises(Interrupted):
+            yield
+    finally:
+        watcher.join()
+        signal.signal(signal.SIGUSR1, before)
+
+
+def test_a_lone_caller_is_answered_when_its_entry_is_written(store: Store) -> None:
+    assert store.group.share("a") is None
+    assert store.batches == [["a"]]
+
+
+def test_callers_that_come_while_another_batch_is_written_share_the_next(
+    store: Store, threads: ThreadPoolExecutor
+) -> None:
+    entries = [f"entry {number}" for number in range(16)]
+    with store.lock:
+        calls = waiting_callers(store, threads, *entries)
+        assert not any(call.done() for call in calls)
+    assert [call.result() for call in calls] == [None] * 16
+    assert store.batches == [entries]
+    assert store.group.waiting == 0
+
+
+def test_a_failure_reaches_every_caller_of_its_batch_and_no_other(store: Store, threads: ThreadPoolExecutor) -> None:
+    failure = OSError("the disk is gone")
+
+    def fail(batch: Batch[str]) -> None:
+        batch.failure = failure
+
+    store.accidents.append(fail)
+    with store.lock:
+        calls = waiting_callers(store, threads, "a", "b", "c")
+    assert [call.result() for call in calls] == [failure] * 3
+    assert store.group.share("d") is None
+    assert store.written == ["d"]
+
+
+def test_when_a_leader_dies_before_the_write_a_follower_leads(store: Store, threads: ThreadPoolExecutor) -> None:
+    def die(batch: Batch[str]) -> None:
+        raise Interrupted
+
+    store.accidents.append(die)
+    with store.lock:
+        dying, *others = waiting_callers(store, threads, "a", "b", "c")
+    with pytest.raises(Interrupted):
+        dying.result()
+    assert [call.result() for call in others] == [None, None]
+    assert [entry for entry in store.written if entry != "a"] == ["b", "c"]
+
+
+def test_when_a_leader_dies_after_the_write_its_followers_are_answered(
+    store: Store, threads: ThreadPoolExecutor
+) -> None:
+    def die_too_late(batch: Batch[str]) -> None:
+        store.batches.append(list(batch.entries))
+        batch.pending = False
+        raise Interrupted
+
+    store.accidents.append(die_too_late)
+    with store.lock:
+        dying, *others = waiting_callers(store, threads, "a", "b", "c")
+    with pytest.raises(Interrupted):
+        dying.result()
+    assert [call.result() for call in others] == [None, None]
+    assert store.batches == [["a", "b", "c"]]
+
+
+def test_a_leader_interrupted_in_the_queue_takes_its_entry_back(store: Store, threads: ThreadPoolExecutor) -> None:
+    with store.lock:
+        with interrupted_when(lambda: store.group.waiting == 1):
+            store.group.share("a")
+        calls = waiting_callers(store, threads, "b")
+    assert calls[0].result() is None
+    assert store.batches == [["b"]]
+
+
+def test_an_interrupted_follower_takes_its_entry_back(store: Store, threads: ThreadPoolExecutor) -> None:
+    with store.lock:
+        calls = waiting_callers(store, threads, "a")
+        with interrupted_when(lambda: store.group.waiting == 2):
+            store.group.share("b")
+        calls += [threads.submit(store.group.share, "c")]
+        until(lambda: store.group.waiting == 2)
+    assert [call.result() for call in calls] == [None, None]
+    assert store.batches == [["a", "c"]]
+
+
+def test_whatever_thread_is_struck_whenever_the_others_are_answered(store: Store, threads: ThreadPoolExecutor) -> None:
+    answered: list[str] = []
+    struck: list[str] = []
+    callers: dict[int, int] = {}
+    over = Event()
+
+    def call_again_and_again(caller: int) -> None:
+        callers[caller] = get_ident()
+        for number in count():
+            entry = f"{caller}.{number}"
+            try:
+                if over.is_set():
+                    return
+                assert store.group.share(entry) is None
+                answered.append(entry)
+            except Interrupted:
+                struck.append(entry)
+
+    def alive() -> list[int]:
+        return [caller for caller, call in enumerate(calls) if not call.done()]
+
+    def strike() -> None:
+        before = len(struck) + len(alive())
+        victim = alive()[len(struck) % len(alive())]
+        pythonapi.PyThreadState_SetAsyncExc(c_ulong(callers[victim]), py_object(Interrupted))
+        until(lambda: len(struck) + len(alive()) != before)
+
+    calls = [threads.submit(call_again_and_again, caller) for caller in range(8)]
+    try:
+        until(lambda: len(callers) == 8)
+        while len(struck) < 200 and len(alive()) > 1:
+            strike()
+    finally:
+        over.set()
+    assert len(struck) > 30
+    assert len(store.written) == len(set(store.written))
+    assert set(answered) <= set(store.written) <= set(answered) | set(struck)
+    assert store.group.share("afterwards") is None
