@@ -10,12 +10,11 @@ import json
 import logging
 import os
 from collections.abc import Callable
-from dataclasses import asdict
 from threading import Lock
 
 import apsw
 
-from domain.gate import OPEN_ROAD, Entry, GateState, Health, Limits, Pass, enter, leave
+from domain.gate import OPEN_ROAD, Entry, GateState, Health, Limits, Pass, as_document, enter, leave, state_of
 
 log = logging.getLogger("execution_agent.gates")
 
@@ -73,7 +72,7 @@ class SQLiteGates:
             if state == OPEN_ROAD:
                 connection.execute(_FORGET, (target,))
             else:
-                connection.execute(_WRITE, (target, json.dumps(asdict(state))))
+                connection.execute(_WRITE, (target, json.dumps(as_document(state))))
             connection.execute("COMMIT")
         except BaseException:
             connection.execute("ROLLBACK")
@@ -96,7 +95,4 @@ class SQLiteGates:
 
 def _state_in(connection: apsw.Connection, target: str) -> GateState:
     row = connection.execute(_READ, (target,)).fetchone()
-    if row is None:
-        return OPEN_ROAD
-    known = json.loads(row[0])
-    return GateState(**{**known, "sick": tuple(known["sick"])})
+    return OPEN_ROAD if row is None else state_of(json.loads(row[0]))

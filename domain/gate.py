@@ -15,9 +15,9 @@ tells are spread, so that those who wait do not come back as a herd. Times are s
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from domain.outcome import Outcome, Retry, Unknown
 
@@ -92,6 +92,16 @@ class GateState:
 
 
 OPEN_ROAD = GateState()
+
+
+def as_document(state: GateState) -> dict[str, Any]:
+    """The state in plain JSON values, for stores."""
+    return asdict(state)
+
+
+def state_of(document: Mapping[str, Any]) -> GateState:
+    """The state that `as_document` told."""
+    return GateState(**{**document, "sick": tuple(document["sick"])})
 
 
 def health_of(outcome: Outcome) -> Health:

@@ -6,19 +6,18 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import entry_points
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from adapters.email import email_sender
 from adapters.memory_gates import MemoryGates
-from adapters.sqlite_gates import SQLiteGates
 from adapters.system import SystemChance, SystemClock, SystemHolders, UnknownHolders
 from adapters.templates import Templates
 from adapters.webhooks import Webhooks
 from agents.execution_agent.config import ACTIONS, Settings
 from domain.base_action import BaseAction
 from domain.errors import ConfigurationError
-from domain.ledger import ActionLedger
-from domain.ports import World
+from domain.ledger import ActionLedger, translated
+from domain.ports import Gates, World
 from handlers.advance import Advance
 from handlers.execute import Execute, ExecutionRules
 from handlers.operate import Operate
@@ -27,6 +26,9 @@ from handlers.registry import ActionTypes
 from handlers.validate import Validate
 from projections.agenda import Agenda, StoredAgenda
 from projections.status import view_of
+
+if TYPE_CHECKING:
+    from adapters.dynamodb import DynamoDB
 
 ENTRY_POINTS = "execution_agent.actions"
 """The entry-point group by which an installed distribution brings action types."""
@@ -81,17 +83,45 @@ def outside_world(settings: Settings, environ: Mapping[str, str]) -> World:
         clock=SystemClock(),
         chance=SystemChance(),
         holders=SystemHolders() if file else UnknownHolders(),
-        gates=SQLiteGates(file) if file else MemoryGates(),
+        gates=_gates(settings),
         templates=Templates(settings.templates_path),
         email=email_sender(settings.email, settings.email_sender),
         webhooks=Webhooks.from_file(settings.webhook_config_path, environ, required=settings.webhook_config_required),
     )
 
 
+def _gates(settings: Settings) -> Gates:
+    # Imported here: a function on AWS needs no SQLite, and a laptop nothing of AWS.
+    if "SQLITE_DBNAME" in settings.ledger:
+        from adapters.sqlite_gates import SQLiteGates
+
+        return SQLiteGates(settings.ledger["SQLITE_DBNAME"])
+    if "DYNAMODB_TABLE" in settings.ledger:
+        from adapters.dynamodb_gates import DynamoDBGates
+
+        return DynamoDBGates(_table_of_gates(settings))
+    return MemoryGates()
+
+
+def _table_of_gates(settings: Settings) -> DynamoDB:
+    from adapters.dynamodb import DynamoDB
+    from adapters.dynamodb_gates import gates_table
+
+    return DynamoDB(
+        gates_table(settings.ledger["DYNAMODB_TABLE"]),
+        region=settings.ledger.get("DYNAMODB_REGION"),
+        endpoint_url=settings.ledger.get("DYNAMODB_ENDPOINT_URL"),
+    )
+
+
 def prepare_ledger(settings: Settings) -> str:
     """Creates the ledger where there is none, and says where it is. Raises LedgerUnavailable."""
-    ledger = ActionLedger({**settings.ledger, "CREATE_TABLE": "y"}, view_of=view_of)
-    ledger.close()
+    with translated():
+        ActionLedger({**settings.ledger, "CREATE_TABLE": "y"}, view_of=view_of).close()
+        if "DYNAMODB_TABLE" in settings.ledger:
+            from adapters.dynamodb_gates import TABLE
+
+            _table_of_gates(settings).create_table(**TABLE)
     return settings.ledger.get("SQLITE_DBNAME") or settings.ledger["DYNAMODB_TABLE"]
 
 
