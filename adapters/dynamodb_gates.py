@@ -86,7 +86,7 @@ class DynamoDBGates:
             log.warning("the shared gates cannot be used: %s", error)
 
     def _is_of_interest(self, target: str, limits: Limits) -> bool:
-        return target in self._troubled or limits.per_second is not None or limits.at_once is not None
+        return target in self._troubled or not limits.are_none
 
     def _change(self, target: str, change: Callable[[GateState], GateState]) -> bool:
         """Whether the change was made; not when others changed the state each time in between."""

@@ -31,6 +31,7 @@ class SQLiteGates:
 
     def __init__(self, path: str) -> None:
         self._path = path
+        self._troubled: set[str] = set()
         self._pid = 0
         self._lock = Lock()
         self._connection: apsw.Connection | None = None
@@ -50,6 +51,8 @@ class SQLiteGates:
     def leave(
         self, target: str, limits: Limits, token: str, health: Health, *, now: float, retry_after: float | None
     ) -> None:
+        if health is not Health.SICK and limits.are_none and target not in self._troubled:
+            return  # as `enter` has just read
         self._change(target, lambda state: leave(state, limits, token, health, now=now, retry_after=retry_after))
 
     def _change(self, target: str, change: Callable[[GateState], GateState]) -> None:
@@ -64,6 +67,10 @@ class SQLiteGates:
     def _read_and_change(self, target: str, change: Callable[[GateState], GateState]) -> None:
         connection = self._connected()
         state = _state_in(connection, target)
+        if state is OPEN_ROAD:
+            self._troubled.discard(target)
+        else:
+            self._troubled.add(target)
         if change(state) == state:
             return  # the usual case: a target that is well costs one read
         connection.execute("BEGIN IMMEDIATE")

@@ -40,6 +40,11 @@ class Limits:
     pause: float = 30.0
     """Seconds that it stays open the first time."""
 
+    @property
+    def are_none(self) -> bool:
+        """Whether only the breaker counts."""
+        return self.per_second is None and self.at_once is None
+
 
 class Health(StrEnum):
     """What an answer says of the target itself."""
@@ -113,6 +118,8 @@ def enter(
     state: GateState, limits: Limits, token: str, *, now: float, lease_until: float, turn: float | None = None
 ) -> tuple[GateState, Entry]:
     """Whether an attempt may begin now. `turn` is the time that was kept for it, if it was told one."""
+    if state is OPEN_ROAD and limits.are_none:
+        return state, Pass(token)
     if now < state.open_until:
         return _take_turn(state, limits, state.open_until, Closed.BREAKER_OPEN)
     if now < state.probe_until:
@@ -134,6 +141,8 @@ def leave(
     state: GateState, limits: Limits, token: str, health: Health, *, now: float, retry_after: float | None = None
 ) -> GateState:
     """What the attempt's answer says of the target."""
+    if state is OPEN_ROAD and health is not Health.SICK:
+        return state
     running = {who: until for who, until in state.running.items() if who != token}
     state = replace(state, running=running)
     if health is Health.NO_ANSWER:

@@ -52,7 +52,7 @@ class ActionMapper(Mapper[str]):
             state["schema"] = event.schema
         said = vars(event)
         state.update((name, said[name]) for name in _OWN_FIELDS[type(event)] if said[name] is not None)
-        encoded = json.dumps(state, ensure_ascii=False, separators=(",", ":")).encode()
+        encoded = _encode(state).encode()
         if len(encoded) > LARGEST_EVENT:
             raise EventTooLarge(f"{event.life.value!r} takes {len(encoded)} bytes; at most {LARGEST_EVENT} are stored")
         return StoredEvent(event.originator_id, event.originator_version, event.TOPIC, encoded)
@@ -75,6 +75,8 @@ class ActionMapper(Mapper[str]):
             raise CorruptEvent(f"{where}: {stored_event.topic!r} cannot be read ({type(error).__name__})") from error
 
 
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
 _OWN_FIELDS: Mapping[type[ActionEvent], tuple[str, ...]] = {kind: kind.own_fields() for kind in REGISTRY.values()}
 
 
@@ -94,9 +96,11 @@ class ActionLedger(Application[str]):
         Raises LedgerConflict when another writer was first (the action at hand is then stale: load it again),
         EventTooLarge before anything is written, LedgerUnavailable when the store cannot be written.
         """
-        decided_at = action.modified_on
+        # Straight to the store: `save` also serves snapshots, trackings and subscribers, which there are none of.
         with translated():
-            self.save(action, at=decided_at, due_at=action.due_at, view=self._view_of(action))
+            self.events.put(
+                action.collect_events(), at=action.modified_on, due_at=action.due_at, view=self._view_of(action)
+            )
 
     def load(self, action_id: str) -> Action:
         """The action, read consistently. Raises ActionNotFound, LedgerUnavailable, and what a row deserves."""

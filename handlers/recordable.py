@@ -46,7 +46,7 @@ def _success(success: Succeeded) -> Succeeded:
 
 def _value(value: Mapping[str, Any]) -> Mapping[str, Any]:
     try:
-        size = len(json.dumps(value, ensure_ascii=False, allow_nan=False).encode())
+        size = len(_encode(value).encode())
     except (TypeError, ValueError, RecursionError) as error:
         return {"not_recorded": f"it is no JSON ({type(error).__name__})"}
     return value if size <= LARGEST_VALUE else {"not_recorded": f"it takes {size} bytes"}
@@ -54,6 +54,9 @@ def _value(value: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _seconds(asked: object) -> float | None:
     return float(asked) if isinstance(asked, int | float) and math.isfinite(asked) else None
+
+
+_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
 
 
 def _text(text: object) -> str:

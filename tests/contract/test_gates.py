@@ -58,8 +58,9 @@ def test_what_one_learns_the_others_know(open_gates: OpenGates) -> None:
 def test_a_target_that_recovered_is_an_open_road_again(open_gates: OpenGates) -> None:
     for token in ("a", "b"):
         answer(open_gates(), token, Health.SICK)
-    assert go(open_gates(), "probe", now=NOW + 30) == Pass("probe")
-    answer(open_gates(), "probe", Health.HEALTHY, now=NOW + 30)
+    prober = open_gates()
+    assert go(prober, "probe", now=NOW + 30) == Pass("probe")
+    answer(prober, "probe", Health.HEALTHY, now=NOW + 30)
     assert go(open_gates(), "c", now=NOW + 30) == Pass("c")
 
 
