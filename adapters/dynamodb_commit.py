@@ -34,7 +34,7 @@ LARGEST_STATE = 350_000
 LARGEST_ITEM = 390_000
 """Bytes. DynamoDB takes items up to 409,600 bytes, by its own way of counting."""
 
-LONGEST_ID = 2_048
+LONGEST_ID = 1_024
 """Bytes of a partition key."""
 
 

@@ -77,7 +77,7 @@ class DynamoDBGates:
     def leave(
         self, target: str, limits: Limits, token: str, health: Health, *, now: float, retry_after: float | None
     ) -> None:
-        if health is not Health.SICK and not self._is_of_interest(target, limits):
+        if health in (Health.HEALTHY, Health.NO_ANSWER) and not self._is_of_interest(target, limits):
             return
         self._own.leave(target, limits, token, health, now=now, retry_after=retry_after)
         try:

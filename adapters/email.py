@@ -101,7 +101,7 @@ class OutboxSender(_ComposingSender):
     def __init__(self, directory: str | Path, sender: str) -> None:
         """Raises ConfigurationError when `sender` is not an address."""
         super().__init__(sender)
-        self._directory = Path(directory)
+        self._directory = Path(directory).absolute()
 
     def send(self, message: bytes, *, recipient: str, effect_key: str, timeout: float) -> Outcome:  # noqa: ARG002
         """`result` is `{"message_id", "outbox"}`: the file's path. A disk keeps no deadline."""

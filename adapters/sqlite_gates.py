@@ -51,7 +51,7 @@ class SQLiteGates:
     def leave(
         self, target: str, limits: Limits, token: str, health: Health, *, now: float, retry_after: float | None
     ) -> None:
-        if health is not Health.SICK and limits.are_none and target not in self._troubled:
+        if health in (Health.HEALTHY, Health.NO_ANSWER) and limits.are_none and target not in self._troubled:
             return  # as `enter` has just read
         self._change(target, lambda state: leave(state, limits, token, health, now=now, retry_after=retry_after))
 

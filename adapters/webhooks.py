@@ -125,7 +125,8 @@ class Webhooks:
     def _receiver(self, name: str) -> Receiver:
         receiver = self._config.receivers.get(name)
         if receiver is None:
-            raise _refused("webhook", "the configuration has no webhook of this name")
+            names = ", ".join(sorted(self._config.receivers)) or "none"
+            raise _refused("webhook", f"no webhook is called {name[:64]!a} in WEBHOOK_CONFIG_PATH; there are: {names}")
         return receiver
 
 

@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 from eventsourcing.utils import register_topic
 
 from domain import events, outcome
-from domain.errors import ErrorReport
+from domain.errors import ErrorReport, IllegalTransition
 from domain.events import ACTION_TOPIC, ActionEvent
 from domain.gate import Closed
 from domain.instant import to_text
@@ -197,6 +197,8 @@ class Action(Standing):
     def cancel(self, order: Order, *, at: datetime) -> None:
         """No attempt any more. While one runs it is a wish, which takes effect before the next one."""
         if self.status is Status.ATTEMPTED:
+            if self.cancel_requested is not None:
+                raise IllegalTransition("it will not be attempted again: that was ordered already")
             self._happened(events.CancelRequested, at, **order.as_event())
         elif self.doubted and self.status is Status.RETRYING:
             message = f"cancelled by {order.by}: {order.why}; an earlier attempt may have taken effect"
@@ -206,6 +208,8 @@ class Action(Standing):
 
     def bring_forward(self, order: Order, *, at: datetime) -> None:
         """The next attempt is due now."""
+        if self.is_brought_forward:
+            raise IllegalTransition("its next attempt is due already")
         self._happened(events.BroughtForward, at, **order.as_event())
 
     def redrive(self, order: Order, *, at: datetime) -> None:

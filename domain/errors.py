@@ -3,6 +3,7 @@
 ExecutionAgentError
 ├── Refused                     a rule refuses; nothing was done (structured: code and field details)
 │   ├── MalformedRequest        the request could not be parsed: no action id, no ledger entry
+│   ├── InvalidRequest          it is sound JSON, but not the request of the contract: recorded as rejected
 │   ├── InvalidTemplate         the template is missing, undeclared or not in the allowed language
 │   ├── MissingVariable         a variable that the template requires was not given
 │   ├── InvalidVariable         a variable has another type than the template declares
@@ -23,9 +24,10 @@ ExecutionAgentError
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 
 class Code(StrEnum):
@@ -82,6 +84,14 @@ class MalformedRequest(Refused):
     """The request could not be parsed: it gets no action id and no ledger entry."""
 
     code = Code.MALFORMED
+
+
+class InvalidRequest(Refused):
+    """It is sound JSON, but not the request of the contract: recorded as rejected. `document` is what was asked."""
+
+    def __init__(self, message: str, *, document: Mapping[str, Any], details: Sequence[FieldError], code: str) -> None:
+        super().__init__(message, details=details, code=code)
+        self.document = document
 
 
 class InvalidTemplate(Refused):

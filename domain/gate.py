@@ -35,7 +35,7 @@ class Limits:
 
     per_second: float | None = None
     at_once: int | None = None
-    failures: int = 10
+    failures: int = 20
     """So many actions in a row with sick answers open the breaker; how often one of them tried does not count."""
     pause: float = 30.0
     """Seconds that it stays open the first time."""
@@ -51,6 +51,8 @@ class Health(StrEnum):
 
     HEALTHY = "healthy"
     SICK = "sick"
+    SLOW_DOWN = "slow_down"
+    """It is well, and says when to come back."""
     NO_ANSWER = "no_answer"
     """The attempt never began: it says nothing."""
 
@@ -111,6 +113,8 @@ def state_of(document: Mapping[str, Any]) -> GateState:
 
 def health_of(outcome: Outcome) -> Health:
     """An answer of any kind is healthy, a refusal too; no answer, a 5xx and a target that cannot be reached are not."""
+    if isinstance(outcome, Retry) and outcome.retry_after is not None:
+        return Health.SLOW_DOWN
     return Health.SICK if isinstance(outcome, Retry | Unknown) else Health.HEALTHY
 
 
@@ -141,7 +145,7 @@ def leave(
     state: GateState, limits: Limits, token: str, health: Health, *, now: float, retry_after: float | None = None
 ) -> GateState:
     """What the attempt's answer says of the target."""
-    if state is OPEN_ROAD and health is not Health.SICK:
+    if state is OPEN_ROAD and health in (Health.HEALTHY, Health.NO_ANSWER):
         return state
     running = {who: until for who, until in state.running.items() if who != token}
     state = replace(state, running=running)
@@ -149,17 +153,18 @@ def leave(
         return replace(state, probe_until=0.0)
     if health is Health.HEALTHY:
         return GateState(next_turn=state.next_turn, running=running)
-    sick = (*state.sick, token) if token not in state.sick else state.sick
     asked = now + min(retry_after, MOST_PAUSE) if retry_after else 0.0
+    if health is Health.SLOW_DOWN:
+        return replace(state, sick=(), openings=0, probe_until=0.0, open_until=max(state.open_until, asked))
+    sick = (*state.sick, token) if token not in state.sick else state.sick
     if len(sick) < limits.failures and not state.openings:
-        # A target that says when to come back is obeyed, whether or not it is sick.
-        return replace(state, sick=sick, open_until=max(state.open_until, asked))
+        return replace(state, sick=sick)
     pause = min(limits.pause * 2.0**state.openings, MOST_PAUSE)
     return replace(
         state,
         sick=sick[-limits.failures :],
         openings=min(state.openings + 1, 16),
-        open_until=max(now + pause, asked),
+        open_until=now + pause,
         probe_until=0.0,
     )
 

@@ -35,7 +35,7 @@ class RepeatedNames:
 def read_value(value: object) -> dict[str, Any]:
     """A plain deep copy of a JSON object, which is neither changed nor kept. Raises MalformedRequest."""
     if type(value) is not dict and type(value) is not RepeatedNames:
-        raise refusal_of_all(Code.MALFORMED, f"a request is a JSON object, this is {kind_of(value)}")
+        raise refusal_of_all(Code.MALFORMED, f"must be a JSON object, this is {kind_of(value)}")
     inspection = _Inspection()
     copy: dict[str, Any] = inspection.copy(value, ())
     if len(_COMPACT.encode(copy).encode("utf-8", "surrogatepass")) > MAX_BYTES:

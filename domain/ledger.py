@@ -39,6 +39,10 @@ LARGEST_EVENT = 350_000
 """Bytes. An item of DynamoDB holds 400 KB; what is decided together must fit beside it."""
 
 
+LONGEST_ID = 255
+"""Characters of an action's id, all ASCII."""
+
+
 class ActionMapper(Mapper[str]):
     """Events to rows and back, through the closed registry: a row can name no module to import.
 
@@ -104,12 +108,14 @@ class ActionLedger(Application[str]):
 
     def load(self, action_id: str) -> Action:
         """The action, read consistently. Raises ActionNotFound, LedgerUnavailable, and what a row deserves."""
+        _require_possible(action_id)
         with translated():
             action: Action = self.repository.get(action_id)
             return action
 
     def events_of(self, action_id: str) -> list[ActionEvent]:
         """The whole life, oldest first. Raises ActionNotFound, LedgerUnavailable and what a row deserves."""
+        _require_possible(action_id)
         with translated():
             life = [cast("ActionEvent", event) for event in self.events.get(action_id)]
         if not life:
@@ -131,6 +137,12 @@ class ActionLedger(Application[str]):
 
     def construct_notification_log(self) -> LocalNotificationLog:
         return cast("LocalNotificationLog", None)
+
+
+def _require_possible(action_id: object) -> None:
+    """Whoever asks may ask anything: what cannot be an id has no action."""
+    if not isinstance(action_id, str) or not action_id.isascii() or len(action_id) > LONGEST_ID:
+        raise ActionNotFound(f"no action has the id {str(action_id)[:80]!a}")
 
 
 @contextmanager

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import TypeAlias
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, TypeAlias
 
-from domain.errors import Code, FieldError, MalformedRequest
+from domain.errors import Code, FieldError, InvalidRequest, MalformedRequest
 
 MAX_PROBLEMS = 100
 """Told of one request."""
@@ -17,12 +17,23 @@ Path: TypeAlias = tuple[str | int, ...]
 
 def refusal(problems: Iterable[FieldError]) -> MalformedRequest:
     """All problems in one, in the order of the contract's codes: the first gives code and message."""
+    details, message = _ranked(problems)
+    return MalformedRequest(message, details=details, code=details[0].code)
+
+
+def invalid_request(document: Mapping[str, Any], problems: Iterable[FieldError]) -> InvalidRequest:
+    """The same for a document that is sound, but not a request."""
+    details, message = _ranked(problems)
+    return InvalidRequest(message, document=document, details=details, code=details[0].code)
+
+
+def _ranked(problems: Iterable[FieldError]) -> tuple[list[FieldError], str]:
     details = sorted(problems, key=lambda problem: _RANK[problem.code])[:MAX_PROBLEMS]
     first = details[0]
     message = f"{first.field}: {first.message}" if first.field else first.message
     if len(details) > 1:
         message += f" (the first of {len(details)} problems)"
-    return MalformedRequest(message, details=details, code=first.code)
+    return details, message
 
 
 _RANK: dict[str, int] = {code: rank for rank, code in enumerate(Code)}

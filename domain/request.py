@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, TypeAlias
@@ -30,7 +30,7 @@ from domain.canonical import canonical
 from domain.errors import Code, FieldError
 from domain.json_text import read_text
 from domain.json_value import read_value
-from domain.refusal import Path, dotted, refusal
+from domain.refusal import Path, dotted, invalid_request, refusal_of_all
 
 MAX_LEVELS = 5
 """Containers within one another that a member of `decision`, or of an object in `parameters`, may have."""
@@ -46,7 +46,7 @@ def _instant(value: object) -> object:
     if not _RFC_3339.fullmatch(value):
         raise ValueError(_RFC_3339_WANTED)
     try:
-        instant = datetime.fromisoformat(value).astimezone(UTC)
+        instant = datetime.fromisoformat(value.upper()).astimezone(UTC)
     except (ValueError, OverflowError):
         raise ValueError("there is no such day, or no such time of day") from None
     if not _FIRST_YEAR <= instant.year <= _LAST_YEAR:
@@ -55,7 +55,7 @@ def _instant(value: object) -> object:
 
 
 _RFC_3339 = re.compile(
-    r"\d{4}-\d\d-\d\dT([01]\d|2[0-3]):[0-5]\d:[0-6]\d(\.\d{1,9})?(Z|[+-]([01]\d|2[0-3]):[0-5]\d)", re.ASCII
+    r"\d{4}-\d\d-\d\d[Tt]([01]\d|2[0-3]):[0-5]\d:[0-6]\d(\.\d{1,9})?([Zz]|[+-]([01]\d|2[0-3]):[0-5]\d)", re.ASCII
 )
 _RFC_3339_WANTED = "must be a time of RFC 3339 with seconds and offset, such as 2024-01-31T09:00:00Z"
 _FIRST_YEAR, _LAST_YEAR = 1970, 9998
@@ -67,7 +67,8 @@ def _printable(text: str) -> str:
     return text
 
 
-ActionType: TypeAlias = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
+ActionType: TypeAlias = str
+"""Whether there is one of this name is for the registry to say."""
 IdempotencyKey: TypeAlias = Annotated[str, Field(pattern=r"^[A-Za-z0-9._:~-]{1,255}$")]
 Label: TypeAlias = Annotated[str, Field(min_length=1, max_length=255), AfterValidator(_printable)]
 Instant: TypeAlias = Annotated[AwareDatetime, BeforeValidator(_instant)]
@@ -144,22 +145,24 @@ class ActionRequest:
 
 
 def parse_request(data: bytes | bytearray | str) -> ActionRequest:
-    """Reads the text of a request. Raises MalformedRequest."""
+    """Reads the text of a request. Raises MalformedRequest, or InvalidRequest where it is sound JSON."""
     return _accepted(read_text(data))
 
 
 def read_request(value: object) -> ActionRequest:
-    """Reads a request that is a dict already, which is neither changed nor kept. Raises MalformedRequest."""
+    """Reads a request that is a dict already, which is neither changed nor kept. Raises as `parse_request` does."""
     return _accepted(read_value(value))
 
 
-def fingerprint(request: ActionRequest) -> str:
-    """SHA-256, in hex, of the canonical request without its idempotency key."""
-    wish = {name: member for name, member in request.document.items() if name != "idempotency_key"}
+def fingerprint(document: Mapping[str, Any]) -> str:
+    """SHA-256, in hex, of the canonical document of a request without its idempotency key."""
+    wish = {name: member for name, member in document.items() if name != "idempotency_key"}
     return hashlib.sha256(canonical(wish)).hexdigest()
 
 
 def _accepted(document: dict[str, Any]) -> ActionRequest:
+    if not document.keys() & {"action_type", "parameters"}:
+        raise refusal_of_all(Code.MALFORMED, "this is no request: it has neither action_type nor parameters")
     _drop_nulls(document, _Schema)
     _drop_nulls(document.get("options"), ActionOptions)
     _drop_nulls(document.get("decision"), _Decision)
@@ -167,9 +170,9 @@ def _accepted(document: dict[str, Any]) -> ActionRequest:
     try:
         options = _Schema.model_validate(document).options
     except ValidationError as error:
-        raise refusal([*problems, *_schema_problems(error)]) from None
+        raise invalid_request(document, [*problems, *_schema_problems(error)]) from None
     if problems:
-        raise refusal(problems)
+        raise invalid_request(document, problems)
     return ActionRequest(
         action_type=document["action_type"],
         parameters=document["parameters"],

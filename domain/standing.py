@@ -115,6 +115,7 @@ class Standing(BaseAggregate[str]):
         self._remember_bulk(event.bulk)
         self.attempts_before_route = self.attempts
         self.cancel_requested = None
+        self.error = None
         self._due(event.timestamp)
 
     def _cancelled(self, event: events.Cancelled) -> None:

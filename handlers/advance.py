@@ -32,17 +32,24 @@ class Advance:
 
     def __call__(self, action_id: str, *, within: float = LONGEST_STEP) -> Action:
         """The action as it stands afterwards. Raises LedgerUnavailable, ActionNotFound and what a row deserves."""
-        action = self._ledger.load(action_id)
+        action = self.take_over(self._ledger.load(action_id))
         deadline = Deadline(self._world.clock, within)
         try:
-            if self._is_abandoned(action):
-                action = self._execute.lapse(action)
             while self._is_due(action) and deadline.allows_an_attempt():
                 action = self._execute.next_step(action, deadline)
         except LedgerConflict:
             # Another worker was first, and goes on with it.
             return self._ledger.load(action_id)
         return action
+
+    def take_over(self, action: Action) -> Action:
+        """Ends an attempt that nobody will end: its lease is over, or its process is dead."""
+        if not self._is_abandoned(action):
+            return action
+        try:
+            return self._execute.lapse(action)
+        except LedgerConflict:
+            return self._ledger.load(action.id)
 
     def _is_abandoned(self, action: Action) -> bool:
         if action.status is not Status.ATTEMPTED:

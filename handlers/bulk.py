@@ -42,6 +42,8 @@ class Bulk:
     def concerned(self, chosen: Chosen, bulk_id: str) -> list[ActionView]:
         """The rows that the order still has to reach, oldest first. Raises Refused for what is no bulk id."""
         given_at = _time_of(bulk_id)
+        if given_at > self._world.clock.now():
+            raise _no_bulk_id()
         rows = self._views.views(chosen.status, MOST_ACTIONS)
         return [
             row for row in reversed(rows) if row.updated <= given_at and chosen.action_type in (None, row.action_type)
@@ -53,6 +55,9 @@ def _time_of(bulk_id: str) -> datetime:
         stamp, _, _ = bulk_id.removeprefix(_PREFIX).rpartition("-")
         return datetime.strptime(stamp, _STAMP).replace(tzinfo=UTC)
     except ValueError:
-        message = "this is no bulk id; count first, and use the id that the count tells"
-        detail = FieldError("bulk_id", Code.INVALID_OPTIONS, message)
-        raise Refused(message, details=[detail], code=Code.INVALID_OPTIONS) from None
+        raise _no_bulk_id() from None
+
+
+def _no_bulk_id() -> Refused:
+    message = "this is no bulk id; count first, and use the id that the count tells"
+    return Refused(message, details=[FieldError("bulk_id", Code.INVALID_OPTIONS, message)], code=Code.INVALID_OPTIONS)

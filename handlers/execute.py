@@ -32,7 +32,7 @@ from handlers.validate import Ready, Validate
 
 log = logging.getLogger("execution_agent.execute")
 
-SHORTEST_ATTEMPT = 1.0
+SHORTEST_ATTEMPT = 0.5
 """Seconds. With less than this left, no attempt starts: it would only end in doubt."""
 
 
@@ -214,6 +214,6 @@ def _tell(action: Action) -> None:
     """Nothing ends silently."""
     level = logging.INFO if action.status in (Status.SUCCEEDED, Status.RETRYING) else logging.WARNING
     if log.isEnabledFor(level):
-        told = {"action_id": action.id, "status": str(action.status), "attempts": action.attempts}
-        error = {"code": action.error.code} if action.error else {}
-        log.log(level, "action %s", action.status, extra=told | error)
+        code = action.error.code if action.error else ""
+        told = {"action_id": action.id, "status": str(action.status), "attempts": action.attempts, "code": code}
+        log.log(level, "%s: %s %s", action.id, action.status, code, extra=told)

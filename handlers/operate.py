@@ -114,7 +114,7 @@ def _is_said(word: object) -> bool:
 
 def _why_not(action: Action, illegal: IllegalTransition) -> ErrorReport:
     if action.status is Status.SUCCEEDED:
-        return ErrorReport("too_late", f"it has succeeded already: {illegal}")
+        return ErrorReport("too_late", "it has succeeded already, and what it did stands")
     if action.status is Status.IN_DOUBT:
-        return ErrorReport(Code.CONFLICT, f"it is in doubt: resolve it first ({illegal})")
-    return ErrorReport(Code.CONFLICT, f"it is {action.status}: {illegal}")
+        return ErrorReport(Code.CONFLICT, "it is in doubt: resolve it first, then this may be possible")
+    return ErrorReport(Code.CONFLICT, f"it is {action.status}, which does not allow this ({illegal})")

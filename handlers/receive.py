@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from domain import identity
 from domain.action import Action
 from domain.canonical import canonical
-from domain.errors import ActionNotFound, Code, ErrorReport, FieldError, LedgerConflict, Refused
+from domain.errors import ActionNotFound, Code, ErrorReport, FieldError, InvalidRequest, LedgerConflict, Refused
 from domain.ledger import ActionLedger
 from domain.lifecycle import Status
 from domain.ports import World
 from domain.request import ActionRequest, fingerprint
+from handlers.advance import Advance
 from handlers.execute import Deadline, Execute
 from handlers.validate import Validate
 from projections.status import Response, response_of
@@ -22,16 +26,19 @@ LAST_LOOK = 0.25
 class Receive:
     """The way of a request: identify, validate, record, execute."""
 
-    def __init__(self, ledger: ActionLedger, validate: Validate, execute: Execute, world: World) -> None:
+    def __init__(
+        self, ledger: ActionLedger, validate: Validate, execute: Execute, advance: Advance, world: World
+    ) -> None:
         self._ledger = ledger
         self._validate = validate
         self._execute = execute
+        self._advance = advance
         self._world = world
 
     def __call__(self, request: ActionRequest, deadline: Deadline) -> Response:
         """Never raises for what a request says; raises LedgerUnavailable when nothing can be recorded."""
         action_id = self._identify(request)
-        action = self._request(request, action_id)
+        action = self._request(request.document, action_id)
         try:
             self._check_time(request)
             ready = self._validate.whole(action)
@@ -48,6 +55,10 @@ class Receive:
             return self._recognise(request, action_id, deadline)
         return response_of(action)
 
+    def refuse(self, invalid: InvalidRequest) -> Response:
+        """What is sound JSON but no request: recorded as rejected."""
+        return self._reject(invalid.document, invalid)
+
     def _identify(self, request: ActionRequest) -> str:
         if request.idempotency_key is not None:
             return identity.keyed_action_id(request.idempotency_key)
@@ -59,11 +70,11 @@ class Receive:
     def _new_id(self) -> str:
         return identity.new_action_id(self._world.clock.now(), self._world.chance.entropy(10))
 
-    def _request(self, request: ActionRequest, action_id: str) -> Action:
+    def _request(self, document: Mapping[str, Any], action_id: str) -> Action:
         return Action.requested(
             action_id,
-            request=request.document,
-            fingerprint=fingerprint(request),
+            request=document,
+            fingerprint=fingerprint(document),
             effect_key=identity.effect_key(action_id),
             at=self._world.clock.now(),
         )
@@ -89,17 +100,18 @@ class Receive:
         """The id is taken: by this very request, or by another one under the same key."""
         original = self._ledger.load(action_id)
         if self._is_other_request(request, original):
-            return self._reject(request, _mismatch(action_id))
+            return self._reject(request.document, _mismatch(action_id))
         return response_of(self._settled(original, deadline)).as_duplicate()
 
     @staticmethod
     def _is_other_request(request: ActionRequest, original: Action) -> bool:
         # An id made of the decision stands for action type and parameters already: options may differ.
-        return request.idempotency_key is not None and original.fingerprint != fingerprint(request)
+        return request.idempotency_key is not None and original.fingerprint != fingerprint(request.document)
 
     def _settled(self, original: Action, deadline: Deadline) -> Action:
         """The original answer is the one that its own caller gets: wait for the attempt that is running."""
         pause = FIRST_LOOK
+        original = self._advance.take_over(original)
         while original.status is Status.ATTEMPTED and deadline.remaining > pause:
             self._world.clock.sleep(pause)
             original = self._ledger.load(original.id)
@@ -109,18 +121,18 @@ class Receive:
     def _refuse(self, request: ActionRequest, action_id: str, refusal: Refused) -> Response:
         """What was accepted once is a duplicate, even if it would be refused today."""
         if request.idempotency_key is None and request.decision_id is None:
-            return self._reject(request, refusal)
+            return self._reject(request.document, refusal)
         try:
             original = self._ledger.load(action_id)
         except ActionNotFound:
-            return self._reject(request, refusal)
+            return self._reject(request.document, refusal)
         if self._is_other_request(request, original):
-            return self._reject(request, _mismatch(action_id))
+            return self._reject(request.document, _mismatch(action_id))
         return response_of(original).as_duplicate()
 
-    def _reject(self, request: ActionRequest, refusal: Refused) -> Response:
+    def _reject(self, document: Mapping[str, Any], refusal: Refused) -> Response:
         """Recorded under an id of its own, so that the key stays free for the repaired request."""
-        action = self._request(request, self._new_id())
+        action = self._request(document, self._new_id())
         action.reject(ErrorReport.of(refusal), at=self._world.clock.now())
         self._ledger.record(action)
         return response_of(action)

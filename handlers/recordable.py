@@ -38,18 +38,25 @@ def recordable(answer: object) -> Outcome:
 def _success(success: Succeeded) -> Succeeded:
     undo, reference = success.undo, success.reference
     return Succeeded(
-        result=_value(success.result),
+        result=plain(success.result),
         reference=None if reference is None else _text(reference),
-        undo=None if undo is None else _value(undo),
+        undo=None if undo is None else plain(undo),
     )
 
 
-def _value(value: Mapping[str, Any]) -> Mapping[str, Any]:
+def plain(value: object) -> Mapping[str, Any]:
+    """The object as it will be read back: JSON and nothing else, or a word on why it is not recorded."""
+    if not isinstance(value, Mapping):
+        return {"not_recorded": f"it is no JSON object but {type(value).__name__}"}
     try:
-        size = len(_encode(value).encode())
+        text = _encode(dict(value))
+        size = len(text.encode())
     except (TypeError, ValueError, RecursionError) as error:
         return {"not_recorded": f"it is no JSON ({type(error).__name__})"}
-    return value if size <= LARGEST_VALUE else {"not_recorded": f"it takes {size} bytes"}
+    if size > LARGEST_VALUE:
+        return {"not_recorded": f"it takes {size} bytes"}
+    read_back: Mapping[str, Any] = json.loads(text)
+    return read_back
 
 
 def _seconds(asked: object) -> float | None:

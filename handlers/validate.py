@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -9,12 +10,18 @@ from typing import Any
 
 from domain.action import Action
 from domain.base_action import BaseAction, Intent, Prepared
-from domain.errors import Refused
+from domain.errors import ExecutionAgentError, FieldError, Refused
 from domain.identity import effect_key
 from domain.policy import Delivery
 from domain.ports import World
 from domain.validators.parameters import read_parameters
+from handlers.recordable import plain
 from handlers.registry import ActionTypes
+
+log = logging.getLogger("execution_agent.validate")
+
+BROKEN = "action_type_broken"
+"""The code of a refusal that is the action type's own fault. Nothing was done."""
 
 
 @dataclass(frozen=True)
@@ -65,9 +72,17 @@ class Validate:
 
     def _ready(self, action: Action, asked: Mapping[str, Any], key: str) -> Ready:
         action_type = self._action_types.named(asked["action_type"])
-        parameters = read_parameters(action_type.parameters, asked["parameters"])
         intent = Intent(action.id, key, self._world.clock.now())
-        return Ready(action_type, action_type.prepare(parameters, intent, self._world))
+        try:
+            parameters = read_parameters(action_type.parameters, asked["parameters"])
+            prepared = action_type.prepare(parameters, intent, self._world)
+            return Ready(action_type, replace(prepared, facts=plain(prepared.facts)))
+        except ExecutionAgentError:
+            raise
+        except Exception as error:
+            log.exception("%s: the action type %s cannot prepare", action.id, action_type.action_type)
+            message = f"the action type raised {type(error).__name__} before anything was attempted"
+            raise Refused(message, details=[FieldError("parameters", BROKEN, message)], code=BROKEN) from error
 
 
 def _found_under(path: str, refusal: Refused) -> Refused:

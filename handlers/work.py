@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from threading import Event, Lock
@@ -41,7 +41,7 @@ class Tally:
     running: int = 0
     by_status: dict[str, int] = field(default_factory=dict)
     quarantined: dict[str, str] = field(default_factory=dict)
-    """Actions that cannot be read, and why."""
+    """Actions that cannot be read or worked on, and why."""
 
     @property
     def settled(self) -> int:
@@ -118,7 +118,7 @@ class Worker:
                     continue
                 self._in_flight.add(action_id)
                 self.tally.running += 1
-            pool.submit(self._work_on, action_id).add_done_callback(_raise_nothing)
+            pool.submit(self._work_on, action_id)
             taken += 1
         return taken
 
@@ -131,9 +131,13 @@ class Worker:
             status = str(self._advance(action_id).status)
         except POISON as poison:
             problem = str(poison)
-            log.error("an action cannot be read and is set aside", extra={"action_id": action_id, "problem": problem})
+            log.error("%s cannot be read and is set aside: %s", action_id, problem)
         except LedgerUnavailable as unavailable:
-            log.warning("the ledger cannot be used: %s", unavailable, extra={"action_id": action_id})
+            log.warning("%s: the ledger cannot be used: %s", action_id, unavailable)
+        except Exception as error:
+            # Whatever it is, it would come again with the next look.
+            problem = f"{type(error).__name__}: {error}"
+            log.exception("%s cannot be worked on and is set aside", action_id)
         finally:
             with self._lock:
                 self._in_flight.discard(action_id)
@@ -143,9 +147,3 @@ class Worker:
                 if status is not None:
                     self.tally.advanced += 1
                     self.tally.by_status[status] = self.tally.by_status.get(status, 0) + 1
-
-
-def _raise_nothing(done: Future[None]) -> None:
-    error = done.exception()
-    if error is not None:
-        log.error("a worker's thread raised", exc_info=error)

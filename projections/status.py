@@ -58,11 +58,11 @@ def response_of(action: Action) -> Response:
 
 
 def _result_of(action: Action) -> Mapping[str, Any] | None:
-    """The result; where the request named fallbacks, `route` says which action type won."""
+    """The result; where the request named fallbacks, `route` says which one won: 0 is the request's own."""
     if action.result is None or not action.fallbacks:
         return action.result
     won = action.fallbacks[action.route - 1] if action.route else action.request
-    return {**action.result, "route": won["action_type"]}
+    return {"route": {"number": action.route, "action_type": won["action_type"]}, **action.result}
 
 
 def refusal(error: Refused) -> Response:
@@ -78,7 +78,9 @@ def mismatch(action_id: str) -> Response:
 
 def not_found(action_id: str) -> Response:
     """The answer about an action that nobody has heard of."""
-    return Response(None, "rejected", error=ErrorReport(Code.NOT_FOUND, f"no action has the id {action_id!r}"))
+    return Response(
+        None, "rejected", error=ErrorReport(Code.NOT_FOUND, f"no action has the id {str(action_id)[:80]!a}")
+    )
 
 
 def view_of(action: Action) -> ActionView:

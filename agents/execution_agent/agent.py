@@ -11,7 +11,7 @@ from agents.execution_agent.assembly import Parts, assemble
 from agents.execution_agent.config import Settings
 from domain.action import Verdict
 from domain.base_action import BaseAction
-from domain.errors import ActionNotFound, Refused
+from domain.errors import ActionNotFound, InvalidRequest, Refused
 from domain.ports import World
 from domain.request import ActionRequest, parse_request, read_request
 from handlers.bulk import Bulk, Chosen
@@ -59,6 +59,8 @@ class ExecutionAgent:
         deadline = Deadline(self._parts.world.clock, self._parts.settings.wait if wait is None else wait)
         try:
             request = read()
+        except InvalidRequest as invalid:
+            return self._parts.receive.refuse(invalid).as_dict()
         except Refused as malformed:
             return refusal(malformed).as_dict()
         return self._parts.receive(request, deadline).as_dict()

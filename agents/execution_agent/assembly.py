@@ -64,14 +64,15 @@ def assemble(
     rules = ExecutionRules(settings.max_retries, settings.backoff, settings.clock_skew)
     validate = Validate(action_types, world)
     execute = Execute(ledger, validate, world, rules)
+    advance = Advance(ledger, execute, world)
     return Parts(
         settings=settings,
         world=world,
         ledger=ledger,
         action_types=action_types,
         agenda=StoredAgenda(cast("Agenda", ledger.recorder)),
-        receive=Receive(ledger, validate, execute, world),
-        advance=Advance(ledger, execute, world),
+        receive=Receive(ledger, validate, execute, advance, world),
+        advance=advance,
         operate=Operate(ledger, world),
     )
 

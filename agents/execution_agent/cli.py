@@ -8,6 +8,7 @@ Exit codes: 0 done or accepted, 1 the action was refused, failed or is in doubt,
 from __future__ import annotations
 
 import signal
+import sys
 from dataclasses import asdict
 from threading import Event
 from typing import Annotated
@@ -15,7 +16,8 @@ from typing import Annotated
 try:
     import typer
 except ImportError:  # a Lambda needs no command line
-    raise SystemExit("the command line is an extra: pip install 'execution-agent[cli]'") from None
+    sys.stderr.write("execution-agent: the command line is an extra: pip install 'execution-agent[cli]'\n")
+    raise SystemExit(3) from None
 
 from agents.execution_agent import console, operators
 from agents.execution_agent.assembly import prepare_ledger
@@ -48,7 +50,7 @@ def run(
     as_json: Json = False,
 ) -> None:
     """Carry out the action that FILE asks for."""
-    text = read_request(file)
+    text = read_request(file, as_json)
     with agent_of(as_json) as agent:
         response = agent.process_json(text, wait=0.0 if accept else None)
         history = agent.history(response["action_id"]) if response["action_id"] else []

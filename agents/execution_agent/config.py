@@ -72,7 +72,7 @@ class Settings:
 def ledger_environment(url: str) -> Mapping[str, str]:
     """`sqlite:///PATH` or `dynamodb://TABLE[?endpoint_url=...&region=...]`, in the words of the persistence modules."""
     scheme, _, rest = url.partition("://")
-    if scheme == "sqlite" and rest.startswith("/") and len(rest) > 1:
+    if scheme == "sqlite" and rest.startswith("/") and len(rest) > 1 and rest[1:] != ":memory:" and "?" not in rest:
         return {"PERSISTENCE_MODULE": "adapters.sqlite_events", "SQLITE_DBNAME": rest[1:]}
     if scheme == "dynamodb":
         return _dynamodb_environment(url)
@@ -121,6 +121,6 @@ def _whole(value: Mapping[str, str], name: str, *, most: int, least: int = 0) ->
 
 def _sender(value: Mapping[str, str], environ: Mapping[str, str]) -> str:
     name = "EXECUTION_AGENT_EMAIL_SENDER"
-    if not value["EXECUTION_AGENT_EMAIL"].startswith("outbox:") and not environ.get(name):
+    if value["EXECUTION_AGENT_EMAIL"].startswith(("smtp:", "ses:")) and not environ.get(name):
         raise ConfigurationError(f"set {name} to the address that mails are sent from")
     return value[name]

@@ -45,6 +45,8 @@ def tell(response: Mapping[str, Any], history: Sequence[Mapping[str, Any]]) -> N
     outbox = (response["result"] or {}).get("outbox")
     if outbox:
         say(f"The mail lies in {outbox}")
+    if response["status"] == "in_doubt":
+        say(f"When you know: execution-agent resolve {response['action_id']} --executed | --not-executed")
     if response["action_id"]:
         say(f"Ask again at any time: execution-agent history {response['action_id']}")
 
@@ -92,14 +94,12 @@ def tell_actions(types: Sequence[Mapping[str, str]]) -> None:
 
 
 def tell_list(rows: Sequence[Mapping[str, Any]]) -> None:
-    """One action a line."""
-    table = Table(box=None, pad_edge=False)
-    for heading in ("action", "type", "status", "born", "due"):
-        table.add_column(heading, no_wrap=True)
+    """One action a line, its id whole: somebody will want to copy it."""
+    console = Console(soft_wrap=True)
     for row in rows:
-        status = Text(row["status"], style=COLOURS.get(row["status"], "cyan"))
-        table.add_row(row["action_id"], row["action_type"], status, row["born"][:19], (row["due_at"] or "")[:19])
-    Console().print(table)
+        due = f"  due {row['due_at'][:19]}" if row["due_at"] else ""
+        line = Text.assemble(row["action_id"], "  ", (f"{row['status']:<10}", COLOURS.get(row["status"], "cyan")))
+        console.print(line.append(f"  {row['action_type']:<16}  {row['born'][:19]}{due}"))
 
 
 @contextmanager

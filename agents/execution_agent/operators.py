@@ -10,14 +10,13 @@ import typer
 
 from agents.execution_agent import console
 from agents.execution_agent.agent import ExecutionAgent
-from agents.execution_agent.shell import ActionId, Json, agent_of, print_json
+from agents.execution_agent.shell import USAGE, ActionId, Json, agent_of, print_json, refused
 from domain.lifecycle import Status
 
 Actor = Annotated[str, typer.Option(help="Who does this; recorded.")]
 Reason = Annotated[str, typer.Option(help="Why; recorded.")]
-Executed = Annotated[
-    bool, typer.Option("--executed/--not-executed", help="What is known of the effect.", show_default=False)
-]
+Executed = Annotated[bool, typer.Option("--executed", help="The effect stands.")]
+NotExecuted = Annotated[bool, typer.Option("--not-executed", help="Certainly nothing happened.")]
 
 
 class Verb(StrEnum):
@@ -52,8 +51,17 @@ def redrive(action_id: ActionId, actor: Actor, reason: Reason, as_json: Json = F
     _act(as_json, lambda agent: agent.redrive(action_id, actor=actor, reason=reason))
 
 
-def resolve(action_id: ActionId, executed: Executed, actor: Actor, reason: Reason, as_json: Json = False) -> None:
-    """Say what became of an action in doubt."""
+def resolve(
+    action_id: ActionId,
+    actor: Actor,
+    reason: Reason,
+    executed: Executed = False,
+    not_executed: NotExecuted = False,
+    as_json: Json = False,
+) -> None:
+    """Say what became of an action in doubt: --executed or --not-executed."""
+    if executed == not_executed:
+        raise refused(as_json, "usage", "say either --executed or --not-executed", USAGE)
     _act(as_json, lambda agent: agent.resolve(action_id, executed=executed, actor=actor, reason=reason))
 
 

@@ -45,22 +45,26 @@ def broken_is_one_line(as_json: bool) -> Iterator[None]:
     try:
         yield
     except Refused as error:
-        typer.echo(f"execution-agent: {error}", err=True)
-        raise typer.Exit(USAGE) from None
+        raise refused(as_json, str(error.code), error.message, USAGE) from None
     except (ConfigurationError, LedgerError) as error:
         if os.environ.get("EXECUTION_AGENT_LOG_LEVEL", "").upper() == "DEBUG":
             raise
-        if as_json:
-            print_json({"error": {"code": _code_of(error), "message": str(error), "details": []}})
-        typer.echo(f"execution-agent: {error}", err=True)
-        raise typer.Exit(BROKEN) from None
+        raise refused(as_json, _code_of(error), str(error), BROKEN) from None
+
+
+def refused(as_json: bool, code: str, message: str, exit_code: int) -> typer.Exit:
+    """One clear line for people, one document for programs; the exit to raise."""
+    if as_json:
+        print_json({"error": {"code": code, "message": message, "details": []}})
+    typer.echo(f"execution-agent: {message}", err=True)
+    return typer.Exit(exit_code)
 
 
 def _code_of(error: ExecutionAgentError) -> str:
     return "configuration" if isinstance(error, ConfigurationError) else "ledger"
 
 
-def read_request(file: str) -> bytes:
+def read_request(file: str, as_json: bool) -> bytes:
     """At most one byte more than a request may have: the gate says the rest."""
     try:
         if file == "-":
@@ -68,8 +72,7 @@ def read_request(file: str) -> bytes:
         with Path(file).open("rb") as stream:
             return stream.read(MAX_BYTES + 1)
     except OSError as error:
-        typer.echo(f"execution-agent: cannot read {file}: {error.strerror}", err=True)
-        raise typer.Exit(USAGE) from None
+        raise refused(as_json, "usage", f"cannot read {file}: {error.strerror}", USAGE) from None
 
 
 def is_not_found(response: dict[str, Any]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from domain.base_action import Attempt, BaseAction, Intent, Prepared
+from domain.errors import FieldError, Refused, UnsafeTarget
 from domain.outcome import Outcome
 from domain.policy import Delivery
 from domain.ports import WebhookTarget, World
@@ -34,7 +35,11 @@ class CallWebhook(BaseAction[CallWebhookParameters]):
     def _target(self, parameters: CallWebhookParameters, world: World) -> WebhookTarget:
         if parameters.webhook is not None:
             return world.webhooks.target(parameters.webhook)
-        return world.webhooks.direct(parameters.url or "")
+        try:
+            return world.webhooks.direct(parameters.url or "")
+        except UnsafeTarget as unsafe:
+            detail = FieldError("parameters.url", unsafe.code, unsafe.message)
+            raise Refused(f"parameters.url: {unsafe.message}", details=[detail]) from None
 
     def execute(self, prepared: Prepared[CallWebhookParameters], attempt: Attempt, world: World) -> Outcome:
         parameters = prepared.parameters

@@ -84,7 +84,7 @@ def test_the_example_file_is_the_request_with_options() -> None:
 
 BAD_INPUTS: dict[str, tuple[dict[str, Any], str, str]] = {
     "no such template": ({"template": "nowhere"}, "invalid_template", "parameters.template"),
-    "a template elsewhere": ({"template": "../renewal_reminder"}, "invalid_parameters", "parameters.template"),
+    "a template elsewhere": ({"template": "../renewal_reminder"}, "invalid_template", "parameters.template"),
     "no such day": (
         {"variables": {"customer_name": "A", "renewal_date": "2023-02-30"}},
         "invalid_variable",

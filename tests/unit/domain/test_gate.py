@@ -104,7 +104,8 @@ def test_a_probe_that_never_began_lets_the_next_one_through_at_once() -> None:
 
 
 def test_a_target_that_says_when_to_come_back_is_obeyed_by_all() -> None:
-    state = leave(OPEN_ROAD, THREE, "a", Health.SICK, now=NOW, retry_after=20.0)
+    assert health_of(Retry("http_429", "slow down", retry_after=20.0)) is Health.SLOW_DOWN
+    state = leave(OPEN_ROAD, THREE, "a", Health.SLOW_DOWN, now=NOW, retry_after=20.0)
     assert isinstance(go(state, now=NOW + 19.9)[1], Wait)
     assert isinstance(go(state, now=NOW + 20)[1], Pass)
 

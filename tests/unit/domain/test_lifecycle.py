@@ -117,6 +117,7 @@ class LifeOfAnAction(RuleBasedStateMachine):
         doubted = self.action.doubted or failure is UNKNOWN
         return [Life.ATTEMPT_FAILED, Life.IN_DOUBT if doubted else Life.CANCELLED]
 
+    @precondition(lambda self: self.action is None or self.action.cancel_requested is None)
     @rule()
     def cancel(self) -> None:
         event = Life.CANCELLED
@@ -130,6 +131,7 @@ class LifeOfAnAction(RuleBasedStateMachine):
     def redrive(self) -> None:
         self.attempt_to(Life.REDRIVEN, lambda action: action.redrive(ORDER, at=NOON))
 
+    @precondition(lambda self: self.action is None or not self.action.is_brought_forward)
     @rule()
     def bring_forward(self) -> None:
         self.attempt_to(Life.BROUGHT_FORWARD, lambda action: action.bring_forward(ORDER, at=NOON))

@@ -18,7 +18,7 @@ from typing import Any, NoReturn
 import pytest
 import rfc8785
 
-from domain.errors import Code, FieldError, MalformedRequest
+from domain.errors import Code, FieldError, InvalidRequest, MalformedRequest, Refused
 from domain.request import ActionOptions, ActionRequest, Fallback, fingerprint, parse_request, read_request
 
 REMINDER: dict[str, Any] = {
@@ -34,13 +34,13 @@ KIB = 1024
 MAX_INTEGER = 2**53 - 1
 
 
-def refused(read: Callable[[], ActionRequest]) -> MalformedRequest:
-    with pytest.raises(MalformedRequest) as refusal:
+def refused(read: Callable[[], ActionRequest]) -> Refused:
+    with pytest.raises((MalformedRequest, InvalidRequest)) as refusal:
         read()
     return refusal.value
 
 
-def told(refusal: MalformedRequest) -> list[tuple[str, str]]:
+def told(refusal: Refused) -> list[tuple[str, str]]:
     return [(detail.code, detail.field) for detail in refusal.details]
 
 
@@ -130,7 +130,8 @@ def test_everything_that_the_contract_names_is_read() -> None:
         with_options(max_retries=100),
         with_options(expires_at="9998-12-31T23:59:59.123456789Z"),
         {**REMINDER, "idempotency_key": "k" * 255, "correlation_id": "é" * 255, "decision": {"id": "d" * 255}},
-        {**REMINDER, "action_type": "a" * 64},
+        {**REMINDER, "action_type": "Whether there is one of this name, the registry says"},
+        with_options(not_before="2026-01-01t00:00:00z"),
         {**REMINDER, "decision": {}, "options": {}},
     ],
 )
@@ -268,10 +269,6 @@ VALUES: list[tuple[dict[str, Any], str, str]] = [
     # types
     ({**REMINDER, "action_type": None}, "invalid_type", "action_type"),
     ({**REMINDER, "action_type": 7}, "invalid_type", "action_type"),
-    *(
-        ({**REMINDER, "action_type": name}, "invalid_type", "action_type")
-        for name in ["", "Send", "1a", "_a", "send email", "send-email", "a" * 65, "a\n", "é"]
-    ),
     ({**REMINDER, "parameters": None}, "invalid_type", "parameters"),
     ({**REMINDER, "parameters": []}, "invalid_type", "parameters"),
     ({**REMINDER, "parameters": "{}"}, "invalid_type", "parameters"),
@@ -306,7 +303,6 @@ VALUES: list[tuple[dict[str, Any], str, str]] = [
             "2026-01-01T00:00Z",
             "2026-01-01T00:00:00",
             "2026-01-01 00:00:00Z",
-            "2026-01-01t00:00:00z",
             "20260101T000000Z",
             "2026-W01-1T00:00:00Z",
             "2026-01-01T00:00:00+0100",
@@ -334,11 +330,6 @@ VALUES: list[tuple[dict[str, Any], str, str]] = [
     *((with_options(fallback=value), "invalid_options", "options.fallback") for value in [{}, "a", 1]),
     (with_options(fallback=[{"action_type": "a", "parameters": {}}] * 11), "invalid_options", "options.fallback"),
     (with_options(fallback=["send_slack"]), "invalid_options", "options.fallback.0"),
-    (
-        with_options(fallback=[{"action_type": "A", "parameters": {}}]),
-        "invalid_options",
-        "options.fallback.0.action_type",
-    ),
     (with_options(fallback=[{"action_type": "a"}]), "invalid_options", "options.fallback.0.parameters"),
     # idempotency keys
     *(
@@ -460,7 +451,6 @@ def test_a_message_says_where_a_text_ceases_to_be_json() -> None:
         with_parameters(**{"SECRET" * 6000: 1}),
         with_parameters(**{"SECRET" * 5000: "\r"}),
         with_parameters(**{"SECRET" * 10: {"SECRET" * 11: {"SECRET" * 12: "\r"}}}),
-        {**REMINDER, "action_type": "SECRET" * 9},
         with_options(priority="SECRET"),
         with_options(not_before="SECRET", **{"SECRET" * 100: 1}),
         {**REMINDER, "idempotency_key": "SECRET SECRET"},
@@ -736,8 +726,8 @@ def test_a_request_cannot_be_changed_and_does_not_print_what_it_carries() -> Non
 def test_the_fingerprint_is_the_hash_of_the_canonical_request_and_outlives_releases() -> None:
     request = read_request(URGENT_REMINDER)
 
-    assert fingerprint(request) == hashlib.sha256(rfc8785.dumps(URGENT_REMINDER)).hexdigest()
-    assert fingerprint(request) == "2326f8cd9ea0ca5798013d427e74f2b6fd8c4f25a8bb65c776f0510aed056fe4"
+    assert fingerprint(request.document) == hashlib.sha256(rfc8785.dumps(URGENT_REMINDER)).hexdigest()
+    assert fingerprint(request.document) == "2326f8cd9ea0ca5798013d427e74f2b6fd8c4f25a8bb65c776f0510aed056fe4"
 
 
 @pytest.mark.parametrize(
@@ -749,8 +739,10 @@ def test_the_fingerprint_is_the_hash_of_the_canonical_request_and_outlives_relea
     ],
 )
 def test_the_same_wish_has_the_same_fingerprint(same: dict[str, Any]) -> None:
-    assert fingerprint(read_request(same)) == fingerprint(read_request(URGENT_REMINDER))
-    assert fingerprint(parse_request(json.dumps(same, indent=3))) == fingerprint(read_request(URGENT_REMINDER))
+    assert fingerprint(read_request(same).document) == fingerprint(read_request(URGENT_REMINDER).document)
+    assert fingerprint(parse_request(json.dumps(same, indent=3)).document) == fingerprint(
+        read_request(URGENT_REMINDER).document
+    )
 
 
 @pytest.mark.parametrize(
@@ -764,13 +756,29 @@ def test_the_same_wish_has_the_same_fingerprint(same: dict[str, Any]) -> None:
     ],
 )
 def test_another_wish_has_another_fingerprint(other: dict[str, Any]) -> None:
-    assert fingerprint(read_request(other)) != fingerprint(read_request(URGENT_REMINDER))
+    assert fingerprint(read_request(other).document) != fingerprint(read_request(URGENT_REMINDER).document)
 
 
 def test_a_refusal_is_structured() -> None:
-    refusal = refused(lambda: parse_request(b"{}"))
+    refusal = refused(lambda: parse_request(b'{"parameters": {}, "options": {"mode": "later"}}'))
 
     assert refusal.details == (
         FieldError("action_type", "missing_field", "this field is required"),
-        FieldError("parameters", "missing_field", "this field is required"),
+        FieldError("options.mode", "invalid_options", "Input should be 'wait' or 'accept'"),
     )
+
+
+def test_sound_json_that_is_no_valid_request_brings_along_what_was_asked() -> None:
+    document = {"action_type": "a", "surprise": 1}
+    refusal = refused(lambda: read_request(document))
+
+    assert isinstance(refusal, InvalidRequest)
+    assert refusal.document == document
+
+
+@pytest.mark.parametrize("document", [{}, {"StatusCode": 200, "Payload": "x"}, {"Records": []}, {"actions": []}])
+def test_an_object_that_is_no_request_at_all_is_malformed(document: dict[str, Any]) -> None:
+    refusal = refused(lambda: read_request(document))
+
+    assert isinstance(refusal, MalformedRequest)
+    assert (refusal.code, told(refusal)) == ("malformed", [("malformed", "")])

@@ -147,6 +147,15 @@ def test_a_dead_process_is_not_waited_for() -> None:
     assert agent.advance(action_id)["status"] == "in_doubt"
 
 
+def test_a_duplicate_of_an_attempt_whose_process_is_dead_does_not_wait_for_it() -> None:
+    agent, _, clock, holders = house(Died())
+    with pytest.raises(Died):
+        agent.process(greet(idempotency_key="order-7"))
+    holders.dead.add("me")
+    again = agent.process(greet(idempotency_key="order-7"))
+    assert (again["status"], again["duplicate"], clock.slept) == ("in_doubt", True, [])
+
+
 def test_a_key_that_the_provider_has_forgotten_is_not_used_again() -> None:
     agent, provider, clock, _ = house(UNKNOWN)
     action_id = accepted(agent, "greet_today")
@@ -216,13 +225,13 @@ def test_when_the_first_route_is_over_the_next_one_is_taken() -> None:
     agent, provider, _, _ = house(NEVER)
     response = agent.process(with_fallback())
     assert (response["status"], response["attempts"]) == ("succeeded", 2)
-    assert response["result"] == {"greeting": "Hello", "route": "greet_once"}
+    assert response["result"] == {"greeting": "Hello", "route": {"number": 1, "action_type": "greet_once"}}
     assert [attempt.effect_key[-3:] for attempt in provider.attempts] == ["-r0", "-r1"]
 
 
 def test_the_first_route_says_that_it_won() -> None:
     agent, _, _, _ = house()
-    assert agent.process(with_fallback())["result"]["route"] == "greet"
+    assert agent.process(with_fallback())["result"]["route"] == {"number": 0, "action_type": "greet"}
 
 
 def test_a_route_has_retries_of_its_own() -> None:

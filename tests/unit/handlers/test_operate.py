@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 
 from agents.execution_agent.agent import ExecutionAgent
+from domain.base_action import Attempt, Prepared
 from domain.outcome import Outcome, Permanent, Retry, Unknown
-from tests.fakes import ScriptedProvider
+from domain.ports import World
+from tests.fakes import Greet, GreetParameters, ScriptedProvider
 from tests.house import agent_with, greet
 
 ADA = {"actor": "ada", "reason": "the customer asked"}
@@ -95,13 +97,31 @@ def test_an_act_on_nobodys_action_is_refused(verb: str) -> None:
     assert VERBS[verb](agent_with(), "act_nobody", ADA)["error"]["code"] == "not_found"
 
 
-@pytest.mark.parametrize(("verb", "status"), [pair for pair in ALLOWED if pair[0] != "retry_now"])
+@pytest.mark.parametrize(("verb", "status"), list(ALLOWED))
 def test_the_same_act_twice_is_refused_the_second_time(verb: str, status: str) -> None:
     agent, action_id, _ = standing(status)
     VERBS[verb](agent, action_id, ADA)
     before = agent.history(action_id)
     assert VERBS[verb](agent, action_id, ADA)["error"] is not None
     assert agent.history(action_id) == before
+
+
+def test_a_wish_to_cancel_is_recorded_once() -> None:
+    agent = agent_with(ScriptedProvider())
+    answers: list[dict[str, Any]] = []
+
+    class Slow(Greet):
+        def execute(self, prepared: Prepared[GreetParameters], attempt: Attempt, world: World) -> Outcome:
+            answers.extend(agent.cancel(attempt.action_id, **ADA) for _ in range(2))
+            return Retry("connection_refused", "nobody listens")
+
+    agent = agent_with(actions=[Slow])
+    response = agent.process(greet())
+    assert [(answer["status"], answer["error"] and answer["error"]["code"]) for answer in answers] == [
+        ("attempted", None),
+        ("attempted", "conflict"),
+    ]
+    assert response["status"] == "cancelled"
 
 
 def test_a_cancelled_action_is_never_attempted() -> None:

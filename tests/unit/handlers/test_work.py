@@ -11,6 +11,7 @@ from eventsourcing.persistence import StoredEvent
 
 from adapters.system import SystemChance, SystemClock
 from agents.execution_agent.agent import ExecutionAgent
+from domain.action import Action
 from domain.base_action import Attempt
 from domain.outcome import Outcome, Succeeded
 from handlers.work import Tally
@@ -87,6 +88,24 @@ def test_an_action_that_cannot_be_read_is_set_aside_and_the_others_go_on() -> No
     tally = agent.worker(threads=2).run(Event(), until_idle=True)
     assert list(tally.quarantined) == [poisoned]
     assert "os:system" in tally.quarantined[poisoned]
+    assert {agent.status(action_id)["status"] for action_id in healthy} == {"succeeded"}
+
+
+def test_an_action_that_breaks_its_worker_is_set_aside_and_the_worker_goes_on() -> None:
+    agent = agent_with(
+        world=fake_world(clock=SystemClock(), chance=SystemChance(), extras={"provider": CountingProvider()})
+    )
+    breaking, *healthy = accept(agent, 5)
+    record = agent._parts.ledger.record
+
+    def break_on_one(action: Action) -> None:
+        if action.id == breaking:
+            raise RuntimeError("nobody thought of this")
+        record(action)
+
+    agent._parts.ledger.record = break_on_one  # type: ignore[method-assign]
+    tally = agent.worker(threads=2).run(Event(), until_idle=True)
+    assert tally.quarantined == {breaking: "RuntimeError: nobody thought of this"}
     assert {agent.status(action_id)["status"] for action_id in healthy} == {"succeeded"}
 
 

@@ -181,7 +181,8 @@ def test_an_answer_that_is_no_outcome_is_unknown() -> None:
 
 
 @pytest.mark.parametrize(
-    "result", [{"when": datetime.now}, {"x": float("nan")}, {"x": "y" * 400_000}, {"x": "\ud800"}, {1, 2}]
+    "result",
+    [{"when": datetime.now}, {"x": float("nan")}, {"x": "y" * 400_000}, {"x": "\ud800"}, {1, 2}, "done", [1], None],
 )
 def test_a_result_that_cannot_be_recorded_costs_the_result_and_not_the_fact(result: Any) -> None:
     agent = agent_with(ScriptedProvider(Succeeded(result, reference="p\ud800")))
@@ -235,6 +236,49 @@ def test_wrong_parameters_are_told_field_by_field(parameters: dict[str, Any], fi
     assert [(d["field"], d["code"]) for d in response["error"]["details"]] == [(field, code)]
     assert words(agent, response) == ["requested", "rejected"]
     assert agent.status(response["action_id"])["error"] == response["error"]
+
+
+@pytest.mark.parametrize(
+    ("members", "code"),
+    [
+        ({"surprise": 1}, "unknown_field"),
+        ({"options": {"max_retries": 101}}, "invalid_options"),
+        ({"parameters": 1}, "invalid_type"),
+    ],
+)
+def test_sound_json_that_breaks_the_schema_is_recorded(members: dict[str, Any], code: str) -> None:
+    agent = agent_with()
+    response = agent.process(greet() | members)
+    assert (response["status"], response["error"]["code"]) == ("rejected", code)
+    assert words(agent, response) == ["requested", "rejected"]
+    assert agent.history(response["action_id"])[0]["data"]["request"] == greet() | members
+
+
+def test_a_thousand_faults_are_told_by_the_hundred() -> None:
+    agent = agent_with()
+    response = agent.process({"action_type": "greet", "parameters": {f"k{n}": 1 for n in range(5_000)}})
+    assert response["status"] == "rejected"
+    assert len(response["error"]["details"]) == 100
+    assert "5001" in response["error"]["message"]
+
+
+@pytest.mark.parametrize("prepared", [KeyError("x"), None, Prepared(GreetParameters(name="Ada"), facts="no facts")])
+def test_an_action_type_that_breaks_before_the_attempt_does_nothing_and_raises_nothing(prepared: Any) -> None:
+    class Broken(Greet):
+        def prepare(self, parameters: GreetParameters, intent: Intent, world: World) -> Prepared[GreetParameters]:
+            if isinstance(prepared, Exception):
+                raise prepared
+            broken: Prepared[GreetParameters] = prepared
+            return broken
+
+    provider = ScriptedProvider()
+    agent = agent_with(provider, actions=[Broken])
+    response = agent.process(greet())
+    if prepared is None or isinstance(prepared, Exception):
+        assert (response["status"], response["error"]["code"]) == ("rejected", "action_type_broken")
+        assert provider.attempts == []
+    else:
+        assert response["status"] == "succeeded"
 
 
 def test_what_expired_before_it_came_is_refused() -> None:
@@ -382,6 +426,16 @@ def test_an_unknown_id_is_not_found() -> None:
     agent = agent_with()
     assert agent.status("act_nobody")["error"]["code"] == "not_found"
     assert agent.history("act_nobody") == []
+
+
+@pytest.mark.parametrize("action_id", ["\ud800", "é", "", "x" * 100_000, "act\x00", None, 7, b"act_1"])
+def test_whatever_is_asked_for_is_not_found(action_id: Any) -> None:
+    agent = agent_with()
+    told = agent.status(action_id)["error"]
+    assert told["code"] == "not_found"
+    assert len(told["message"]) < 200
+    assert agent.history(action_id) == []
+    assert agent.cancel(action_id, actor="ada", reason="x")["error"]["code"] == "not_found"
 
 
 def test_two_types_of_one_name_are_refused_at_the_start() -> None:

@@ -99,6 +99,7 @@ def test_a_file_that_is_not_there_is_a_matter_of_usage(cli: Cli) -> None:
     result = cli("run", "nowhere.json")
     assert result.exit_code == 2
     assert "nowhere.json" in result.stderr
+    assert document(cli("run", "nowhere.json", "--json"))["error"]["code"] == "usage"
 
 
 @pytest.mark.parametrize(
@@ -113,6 +114,7 @@ BROKEN = {
     "a number out of range": ({"MAX_RETRIES": "101"}, "MAX_RETRIES"),
     "an unknown log level": ({"EXECUTION_AGENT_LOG_LEVEL": "LOUD"}, "EXECUTION_AGENT_LOG_LEVEL"),
     "an unknown ledger": ({"EXECUTION_AGENT_LEDGER": "postgres://x"}, "EXECUTION_AGENT_LEDGER"),
+    "a ledger in memory": ({"EXECUTION_AGENT_LEDGER": "sqlite:///:memory:"}, "EXECUTION_AGENT_LEDGER"),
     "a ledger without a path": ({"EXECUTION_AGENT_LEDGER": "sqlite:///"}, "EXECUTION_AGENT_LEDGER"),
     "a ledger that cannot be written": ({"EXECUTION_AGENT_LEDGER": "sqlite:////proc/ledger.db"}, "/proc/ledger.db"),
     "a ledger that is no database": ({"EXECUTION_AGENT_LEDGER": f"sqlite:///{EXAMPLE}"}, "renewal_reminder.json"),
@@ -184,6 +186,17 @@ def test_a_person_cancels_what_waits_and_is_told_when_it_is_too_late(cli: Cli) -
     assert (late.exit_code, document(late)["error"]["code"]) == (1, "too_late")
 
 
+def test_a_doubt_is_resolved_by_one_word_and_not_by_two(cli: Cli) -> None:
+    assert cli("resolve", "act_1", *ADA).exit_code == 2
+    assert cli("resolve", "act_1", "--executed", "--not-executed", *ADA).exit_code == 2
+    assert document(cli("resolve", "act_1", "--executed", *ADA, "--json"))["error"]["code"] == "not_found"
+
+
+def test_ids_are_listed_whole(cli: Cli) -> None:
+    accepted = document(cli("run", str(EXAMPLE), "--accept", "--json"))["action_id"]
+    assert cli("list").stdout.split()[0] == accepted
+
+
 def test_a_bulk_order_is_counted_first_and_never_done_twice(cli: Cli) -> None:
     for _ in range(3):
         cli("run", str(EXAMPLE), "--accept")
@@ -196,7 +209,8 @@ def test_a_bulk_order_is_counted_first_and_never_done_twice(cli: Cli) -> None:
     assert (done.exit_code, [item["status"] for item in document(done)]) == (0, ["cancelled"] * 3)
     assert document(cli(*order, "--bulk-id", count["bulk_id"])) == []
     assert len(document(cli("list", "--status", "scheduled", "--json"))) == 1
-    assert cli(*order, "--bulk-id", "made-up").exit_code == 2
+    for made_up in ("made-up", "blk_99991231T235959.000000Z-aa"):
+        assert cli(*order, "--bulk-id", made_up).exit_code == 2
 
 
 def test_completion_is_there_for_the_shell(cli: Cli) -> None:
