@@ -23,7 +23,7 @@ from domain.errors import LedgerConflict, Refused
 from domain.gate import Wait
 from domain.ledger import ActionLedger
 from domain.lifecycle import Status
-from domain.outcome import Failure, Outcome, Permanent, Succeeded, Unknown
+from domain.outcome import Failure, Outcome, Permanent, Retry, Succeeded, Unknown
 from domain.policy import Retries, RetryPolicy
 from domain.ports import Clock, World
 from handlers.gatekeeper import Gatekeeper
@@ -99,9 +99,12 @@ class Execute:
         return self._recorded(action)
 
     def lapse(self, action: Action) -> Action:
-        """The lease of the running attempt is over, and nobody can tell what became of it."""
+        """The lease of the running attempt is over, and nobody can tell what became of it.
+
+        Raises LedgerConflict when somebody else ended it meanwhile: then there is nothing more to say.
+        """
         gone = Unknown("lease_lapsed", "the process that attempted it is gone, and left no answer")
-        return self._conclude(action, action.epoch or 0, gone)
+        return self._record_outcome(action, action.epoch or 0, gone)
 
     def _go_on(self, action: Action, deadline: Deadline) -> Action:
         while (wait := self._wait_before_next(action)) is not None and deadline.allows_an_attempt(after=wait):
@@ -136,16 +139,24 @@ class Execute:
         with self._gates.entered(action, ready, lease_until) as gate:
             if isinstance(gate.entry, Wait):
                 return self._deferred(action, ready, gate.entry)
+            time_left = Deadline(self._world.clock, timeout)
             epoch = self._record_intent(action, ready, lease_until)
-            attempt = Attempt(
-                action_id=action.id,
-                effect_key=action.effect_key,
-                at=action.modified_on,
-                number=action.attempts,
-                timeout=timeout,
-            )
-            outcome = gate.outcome = self._perform(ready, attempt)
+            outcome = gate.outcome = self._send_in_time(action, ready, time_left)
         return self._conclude(action, epoch, outcome)
+
+    def _send_in_time(self, action: Action, ready: Ready, time_left: Deadline) -> Outcome:
+        """The effect, unless recording its intent took so long that its time is over: then certainly nothing left."""
+        timeout = time_left.remaining
+        if action.is_expired(self._world.clock.now()) or timeout <= 0:
+            return Retry("recorded_too_late", "recording the intent took longer than the attempt had; nothing was sent")
+        attempt = Attempt(
+            action_id=action.id,
+            effect_key=action.effect_key,
+            at=action.modified_on,
+            number=action.attempts,
+            timeout=timeout,
+        )
+        return self._perform(ready, attempt)
 
     def _deferred(self, action: Action, ready: Ready, wait: Wait) -> Action:
         until = datetime.fromtimestamp(wait.until, UTC)

@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 
 from agents.execution_agent.agent import ExecutionAgent
+from domain.action import Action
 from domain.base_action import Attempt, Prepared
 from domain.errors import LedgerUnavailable
 from domain.gate import Limits
+from domain.lifecycle import Status
 from domain.outcome import Outcome, Permanent, Retry, Succeeded, Unknown
 from domain.ports import World
 from tests.fakes import (
@@ -270,6 +272,39 @@ def test_an_intent_that_cannot_be_recorded_lets_nothing_leave() -> None:
     ledger.record = record  # type: ignore[method-assign]
     assert provider.attempts == []
     assert agent.advance(action_id)["status"] == "succeeded"
+
+
+@pytest.mark.parametrize(("slow", "status"), [(10.0, "expired"), (0.0, "succeeded")])
+def test_an_intent_that_took_too_long_to_record_is_not_sent_after_its_time(slow: float, status: str) -> None:
+    agent, provider, clock, _ = house()
+    ledger = agent._parts.ledger
+    record = ledger.record
+
+    def record_slowly(action: Action) -> None:
+        record(action)
+        if action.status is Status.ATTEMPTED:
+            clock.pass_time(slow)
+
+    ledger.record = record_slowly  # type: ignore[method-assign]
+    response = agent.process(greet(options={"expires_at": "2026-03-01T12:00:05Z"}))
+    assert response["status"] == status
+    assert len(provider.attempts) == (1 if status == "succeeded" else 0)
+
+
+def test_what_recording_took_is_not_there_for_the_attempt() -> None:
+    agent, provider, clock, _ = house()
+    ledger = agent._parts.ledger
+    record, delays = ledger.record, [4.0, 0.0, 10.0, 0.0]
+
+    def record_slowly(action: Action) -> None:
+        record(action)
+        clock.pass_time(delays.pop(0))
+
+    ledger.record = record_slowly  # type: ignore[method-assign]
+    agent.process(greet())
+    assert [attempt.timeout for attempt in provider.attempts] == [6.0]
+    assert agent.process(greet(options={"max_retries": 0}))["error"]["code"] == "recorded_too_late"
+    assert len(provider.attempts) == 1
 
 
 def _unavailable(_: object) -> None:
