@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 ENGINE := .venv-engine
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help install run test check bench lock clean
+.PHONY: help install run test check bench simulate storm mutants lock clean
 
 help:
 	@sed -n 's/^## //p' Makefile
@@ -44,6 +44,18 @@ check: install
 ## make bench    latency, throughput, store units, cold start, memory and growth, beside a bare floor
 bench: install
 	$(BIN)/python -m bench
+
+## make simulate 20,000 seeds of the whole agent in one event loop: every fault, every promise
+simulate: $(VENV)/.ready
+	$(BIN)/python -m tests.simulation --seeds 20000 --actions 30 --workers 3 --processes 2
+
+## make storm    20,000 kills of real processes, on SQLite and on DynamoDB: the matrix of what became of each
+storm: install
+	$(BIN)/python -m tests.storm --kills 20000 --minutes 10
+
+## make mutants  bugs planted in the recovery rules, and what notices each
+mutants: $(VENV)/.ready
+	$(BIN)/python -m tests.simulation.mutants
 
 ## make lock     pins every dependency with its hashes (needs uv)
 lock:

@@ -14,7 +14,6 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any, cast
 
 from eventsourcing.persistence import OperationalError
-from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_fixed, wait_random_exponential
 
 from domain.errors import ConfigurationError
 
@@ -118,13 +117,30 @@ class DynamoDB:
         """
         if operation in _ALWAYS_SAID:
             parameters["ReturnConsumedCapacity"] = "TOTAL"
+        try:
+            return self._send(operation, parameters)
+        except _AskAgain:
+            return self._send_again(operation, parameters)
+
+    def _send_again(self, operation: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        # Imported here: a cold start that goes well does without.
+        from tenacity import (
+            RetryCallState,
+            Retrying,
+            retry_if_exception_type,
+            stop_after_attempt,
+            wait_random_exponential,
+        )
+
+        pauses = wait_random_exponential(multiplier=0.1, max=2)
         asking = Retrying(
             retry=retry_if_exception_type(_AskAgain),
-            stop=stop_after_attempt(TRIES),
-            wait=wait_random_exponential(multiplier=0.1, max=2),
+            stop=stop_after_attempt(TRIES - 1),
+            wait=pauses,
             sleep=self._sleep,
             reraise=True,
         )
+        self._sleep(pauses(RetryCallState(asking, None, (), {})))
         return asking(self._send, operation, parameters)
 
     def query(self, **parameters: Any) -> Iterator[Item]:
@@ -140,6 +156,8 @@ class DynamoDB:
         """Makes the table unless it is there, and waits until it and its indexes are active, a minute at most."""
         with suppress(TableExists):
             self.call("CreateTable", TableName=self.table, **definition)
+        from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_fixed
+
         waiting = Retrying(
             retry=retry_if_exception_type((_NotYetActive, TableMissing)),
             stop=stop_after_attempt(60),

@@ -35,7 +35,7 @@ LARGEST_ITEM = 390_000
 """Bytes. DynamoDB takes items up to 409,600 bytes, by its own way of counting."""
 
 LONGEST_ID = 1_024
-"""Bytes of a partition key."""
+"""Bytes of an id: a partition key may have 2,048, but the index `born` sorts by it, and a sort key has 1,024."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from threading import Lock
 from typing import Any
 
 from domain.base_action import BaseAction
@@ -13,10 +14,44 @@ _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 
 
 class ActionTypes:
-    """One instance for each registered type, by name."""
+    """One instance for each registered type, by name.
 
-    def __init__(self, classes: Iterable[type[BaseAction[Any]]]) -> None:
+    `installed` finds the types of other distributions. To look for them costs a cold start, so they are looked for when
+    a type is wanted that is not built in, or all are.
+    """
+
+    def __init__(
+        self,
+        built_in: Iterable[type[BaseAction[Any]]],
+        installed: Callable[[], Iterable[type[BaseAction[Any]]]] = tuple,
+    ) -> None:
         self._by_name: dict[str, BaseAction[Any]] = {}
+        self._installed: Callable[[], Iterable[type[BaseAction[Any]]]] | None = installed
+        self._lock = Lock()
+        self._register(built_in)
+
+    def __iter__(self) -> Iterator[BaseAction[Any]]:
+        self._look_for_installed()
+        return iter(self._by_name.values())
+
+    def named(self, name: str) -> BaseAction[Any]:
+        """Raises Refused (unknown_action_type), and says which there are; ConfigurationError for what is installed."""
+        if name not in self._by_name:
+            self._look_for_installed()
+        try:
+            return self._by_name[name]
+        except KeyError:
+            message = f"no action type is called {name[:80]!r}; there are: {', '.join(sorted(self._by_name))}"
+            detail = FieldError("action_type", Code.UNKNOWN_ACTION_TYPE, message)
+            raise Refused(message, details=[detail], code=Code.UNKNOWN_ACTION_TYPE) from None
+
+    def _look_for_installed(self) -> None:
+        with self._lock:
+            if self._installed is not None:
+                self._register(self._installed())
+                self._installed = None
+
+    def _register(self, classes: Iterable[type[BaseAction[Any]]]) -> None:
         for action_class in classes:
             name = getattr(action_class, "action_type", None)
             if not isinstance(name, str) or not _NAME.fullmatch(name):
@@ -24,15 +59,3 @@ class ActionTypes:
             if name in self._by_name:
                 raise ConfigurationError(f"two action types are called {name!r}; remove one of them")
             self._by_name[name] = action_class()
-
-    def __iter__(self) -> Iterator[BaseAction[Any]]:
-        return iter(self._by_name.values())
-
-    def named(self, name: str) -> BaseAction[Any]:
-        """Raises Refused (unknown_action_type), and says which there are."""
-        try:
-            return self._by_name[name]
-        except KeyError:
-            message = f"no action type is called {name[:80]!r}; there are: {', '.join(sorted(self._by_name))}"
-            detail = FieldError("action_type", Code.UNKNOWN_ACTION_TYPE, message)
-            raise Refused(message, details=[detail], code=Code.UNKNOWN_ACTION_TYPE) from None

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any, cast
 
 from adapters.email import email_sender
@@ -59,7 +58,7 @@ def assemble(
     Raises ConfigurationError, LedgerUnavailable.
     """
     world = world or outside_world(settings, os.environ)
-    action_types = ActionTypes(ACTIONS + installed_actions() if actions is None else actions)
+    action_types = ActionTypes(ACTIONS, installed_actions) if actions is None else ActionTypes(actions)
     ledger = ActionLedger(settings.ledger, view_of=view_of)
     rules = ExecutionRules(settings.max_retries, settings.backoff, settings.clock_skew)
     validate = Validate(action_types, world)
@@ -128,6 +127,8 @@ def prepare_ledger(settings: Settings) -> str:
 
 def installed_actions() -> tuple[type[BaseAction[Any]], ...]:
     """The action types of installed distributions: chosen by whoever installs, never by a request."""
+    from importlib.metadata import entry_points
+
     return tuple(_load(entry_point) for entry_point in entry_points(group=ENTRY_POINTS))
 
 
