@@ -5,18 +5,19 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from adapters.email import email_sender
 from adapters.memory_gates import MemoryGates
+from adapters.no_webhooks import NoWebhooks
 from adapters.system import SystemChance, SystemClock, SystemHolders, UnknownHolders
 from adapters.templates import Templates
-from adapters.webhooks import Webhooks
 from agents.execution_agent.config import ACTIONS, Settings
 from domain.base_action import BaseAction
 from domain.errors import ConfigurationError
 from domain.ledger import ActionLedger, translated
-from domain.ports import Gates, World
+from domain.ports import Gates, Webhooks, World
 from handlers.advance import Advance
 from handlers.execute import Execute, ExecutionRules
 from handlers.operate import Operate
@@ -86,7 +87,18 @@ def outside_world(settings: Settings, environ: Mapping[str, str]) -> World:
         gates=_gates(settings),
         templates=Templates(settings.templates_path),
         email=email_sender(settings.email, settings.email_sender),
-        webhooks=Webhooks.from_file(settings.webhook_config_path, environ, required=settings.webhook_config_required),
+        webhooks=_webhooks(settings, environ),
+    )
+
+
+def _webhooks(settings: Settings, environ: Mapping[str, str]) -> Webhooks:
+    if not settings.webhook_config_required and not Path(settings.webhook_config_path).exists():
+        return NoWebhooks()
+    # Imported here: the guard and its client are for those who have a target.
+    from adapters.webhooks import Webhooks as ConfiguredWebhooks
+
+    return ConfiguredWebhooks.from_file(
+        settings.webhook_config_path, environ, required=settings.webhook_config_required
     )
 
 
