@@ -32,7 +32,8 @@ from domain.ports import World
 class Parameters(BaseModel):
     """The base of every type's parameters: strict, closed, frozen."""
 
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+    # Built when first used: a function that only sends mail does not build the rest.
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, defer_build=True)
 
 
 P = TypeVar("P", bound=BaseModel)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from agents.execution_agent.assembly import Parts, assemble
 from agents.execution_agent.config import Settings
@@ -14,12 +14,13 @@ from domain.base_action import BaseAction
 from domain.errors import ActionNotFound, InvalidRequest, Refused
 from domain.ports import World
 from domain.request import ActionRequest, parse_request, read_request
-from handlers.bulk import Bulk, Chosen
 from handlers.execute import Deadline
-from handlers.work import Worker
 from projections.history import history_of
 from projections.status import not_found, refusal, response_of
 from projections.view import row_of
+
+if TYPE_CHECKING:
+    from handlers.work import Worker
 
 
 class ExecutionAgent:
@@ -124,6 +125,8 @@ class ExecutionAgent:
 
     def worker(self, *, threads: int) -> Worker:
         """A worker on this agent's ledger."""
+        from handlers.work import Worker
+
         return Worker(self._parts.agenda, self._parts.advance, self._parts.world, threads=threads)
 
     def list_actions(self, status: str | None = None, *, limit: int = 100) -> list[dict[str, Any]]:
@@ -135,6 +138,8 @@ class ExecutionAgent:
 
     def count_bulk(self, status: str, *, action_type: str | None = None) -> dict[str, Any]:
         """`{bulk_id, count}` of an order to the actions in this status: counted, nothing done."""
+        from handlers.bulk import Bulk, Chosen
+
         bulk = Bulk(self._parts.agenda, self._parts.world)
         bulk_id = bulk.new_id()
         return {"bulk_id": bulk_id, "count": len(bulk.concerned(Chosen(status, action_type), bulk_id))}
@@ -148,6 +153,8 @@ class ExecutionAgent:
         action_type: str | None = None,
     ) -> list[dict[str, Any]]:
         """`act` on each action that the counted order still has to reach; what each was answered. Raises Refused."""
+        from handlers.bulk import Bulk, Chosen
+
         concerned = Bulk(self._parts.agenda, self._parts.world).concerned(Chosen(status, action_type), bulk_id)
         return [act(view.action_id) for view in concerned]
 

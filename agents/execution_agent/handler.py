@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from functools import cache
 from typing import Any, Protocol
+
+# A function has no use for pydantic's plugins, and to look for them is to read every installed distribution.
+os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
 
 from agents.execution_agent.agent import ExecutionAgent
 
