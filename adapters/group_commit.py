@@ -6,16 +6,17 @@ all of them, and one sync answers everybody. A single caller pays two locks and 
 Leadership cannot be lost, for there is nothing to hand over: whoever waits for a batch may lead it, leaders queue for
 one lock, and who finds the batch settled has nothing left to do. A leader that dies rings the bell for its followers,
 and if even that is lost, their patience ends. An exception may strike a thread anywhere (Ctrl-C), so what must hold is
-changed by single assignments, and locks are taken by `with` only.
+changed by single assignments, and locks are taken by `with` only. (An Event will not do as a bell: it is Python code
+itself, and struck inside it would stay locked for ever.)
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from threading import Event, Lock
+from threading import Lock
 from typing import Generic, TypeVar
 
-_PATIENCE_S = 0.5
+PATIENCE_S = 0.5
 """How long a follower trusts its leader, before it looks for itself."""
 
 Entry = TypeVar("Entry")
@@ -24,13 +25,26 @@ Entry = TypeVar("Entry")
 class Batch(Generic[Entry]):
     """Entries that are written together, and what became of them."""
 
-    __slots__ = ("bell", "entries", "failure", "pending")
+    __slots__ = ("_bell", "entries", "failure", "pending")
 
     def __init__(self) -> None:
         self.entries: list[Entry] = []
         self.pending = True
         self.failure: Exception | None = None
-        self.bell = Event()
+        self._bell = Lock()
+        self._bell.acquire()
+
+    def ring(self) -> None:
+        """Wakes one follower, who will wake the next."""
+        try:
+            self._bell.release()
+        except RuntimeError:
+            return  # it has rung before
+
+    def listen(self, patience_s: float) -> None:
+        """Returns when the bell has rung, or when patience ends."""
+        if self._bell.acquire(timeout=patience_s):
+            self.ring()
 
 
 class GroupCommit(Generic[Entry]):
@@ -38,12 +52,13 @@ class GroupCommit(Generic[Entry]):
 
     `write(batch)` is called by one thread at a time, which holds `lock`. As soon as it knows the fate of the batch it
     sets `batch.failure` (None when the batch is on disk), then `batch.pending = False`. It raises only when it was
-    interrupted; a batch that it leaves pending is written again by another caller, without the interrupted one's entry.
+    interrupted; a batch that it leaves pending is written by another caller, without the interrupted one's entry.
     """
 
-    def __init__(self, lock: Lock, write: Callable[[Batch[Entry]], None]) -> None:
+    def __init__(self, lock: Lock, write: Callable[[Batch[Entry]], None], *, patience_s: float = PATIENCE_S) -> None:
         self._lock = lock
         self._write = write
+        self._patience_s = patience_s
         self._gathering = Lock()
         self._open: Batch[Entry] | None = None
 
@@ -58,7 +73,9 @@ class GroupCommit(Generic[Entry]):
         batch = None
         try:
             batch, leads = self._join(entry)
-            if leads or not batch.bell.wait(_PATIENCE_S) or batch.pending:
+            if not leads:
+                batch.listen(self._patience_s)
+            if batch.pending:
                 self._lead(batch)
         except BaseException:
             self._withdraw(entry, batch or self._open)
@@ -81,7 +98,7 @@ class GroupCommit(Generic[Entry]):
                 if batch.pending:
                     self._write(batch)
         finally:
-            batch.bell.set()
+            batch.ring()
 
     def _close(self, batch: Batch[Entry]) -> None:
         with self._gathering:
@@ -94,4 +111,4 @@ class GroupCommit(Generic[Entry]):
         with self._gathering:
             if entry in batch.entries:
                 batch.entries.remove(entry)
-        batch.bell.set()
+        batch.ring()

@@ -8,7 +8,7 @@
     at          "2026-11-24T19:29:42.704559Z"
 
 The events can be read without this program, for instance in the sqlite3 shell:
-SELECT version, sqlar_uncompress(substr(events, 3), 1000000) FROM commits WHERE events LIKE '_z%'
+SELECT version, sqlar_uncompress(substr(events, 3), 1000000) FROM commits WHERE substr(events, 2, 1) = x'7a'
 """
 
 from __future__ import annotations

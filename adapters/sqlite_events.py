@@ -9,7 +9,9 @@ use one file together; reads see whatever has been answered, and never wait for 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, NoReturn, TypeAlias
@@ -91,10 +93,12 @@ class SQLiteRecorder(AggregateRecorder):
     or written.
     """
 
-    def __init__(self, path: str, *, lock_timeout_s: float = LOCK_TIMEOUT_S) -> None:
+    def __init__(
+        self, path: str, *, lock_timeout_s: float = LOCK_TIMEOUT_S, sleep: Callable[[float], None] = time.sleep
+    ) -> None:
         self.synced_commits = 0
         """How many transactions this recorder has synced to disk. Concurrent callers share them."""
-        self._file = SQLiteFile(path, _SCHEMA, lock_timeout_s=lock_timeout_s, after_fork=self._forget_callers)
+        self._file = SQLiteFile(path, _SCHEMA, lock_timeout_s=lock_timeout_s, sleep=sleep)
         self._forget_callers()
 
     @property
@@ -145,8 +149,7 @@ class SQLiteRecorder(AggregateRecorder):
         first = 0 if gt is None else gt + 1
         last = _LAST_VERSION if lte is None else lte
         begin = 0 if gt is None else self._commit_with(action_id, first)
-        # Every commit holds a wanted event, but for one that begins before `first`.
-        enough = _NO_LIMIT if limit is None else limit + 1
+        enough = _NO_LIMIT if limit is None else limit  # each of these commits holds at least one wanted event
         statement = _COMMITS_BACKWARDS if desc else _COMMITS_FORWARDS
         found: list[StoredEvent] = []
         for version, packed in self._read(statement, (action_id, begin, last, enough)):
@@ -168,10 +171,13 @@ class SQLiteRecorder(AggregateRecorder):
         self._file.close()
 
     def _forget_callers(self) -> None:
-        # In a forked child, those who wait are threads of its parent.
+        """In a forked child, those who wait are threads of its parent."""
+        self._pid = os.getpid()
         self._callers: GroupCommit[_Append] = GroupCommit(self._file.writer.lock, self._write)
 
     def _share(self, append: _Append) -> None:
+        if self._pid != os.getpid():
+            self._forget_callers()
         failure = self._callers.share(append) or append.refusal
         if isinstance(failure, apsw.Error):
             raise self._file.unavailable(failure) from failure

@@ -5,14 +5,13 @@ reader (WAL). `:memory:` has one session for both.
 
 SQLite keeps its file locks in a table of the process. A forked child inherits the table, but not the locks: merely
 opening the file again, it would hold none, and lose what it writes once its parent closes the file. So a fork waits
-until no session is in use, and the child closes what it inherited (which gives up nothing of its parent's) before it
-opens its own.
+until no session is in use, and the child closes every connection it inherited (which gives up nothing of its parent's)
+before it opens its own. One that is not a session's, to the same file, would undo this.
 """
 
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,12 +52,13 @@ class Schema:
 class Session:
     """A connection, opened when it is first needed, and the lock that its user holds."""
 
-    __slots__ = ("_connect", "_connection", "lock")
+    __slots__ = ("__weakref__", "_connect", "_connection", "lock")
 
     def __init__(self, connect: Callable[[], apsw.Connection]) -> None:
         self.lock = Lock()
         self._connect = connect
         self._connection: apsw.Connection | None = None
+        _SESSIONS.add(self)
 
     def connection(self) -> apsw.Connection:
         """Raises apsw.Error or OperationalError when the file cannot be opened."""
@@ -71,40 +71,41 @@ class Session:
         if self._connection is not None and self._connection.in_transaction:
             self._connection.execute("ROLLBACK")
 
-    def disconnect(self) -> None:
-        """The next user opens a new connection."""
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            connection.close()
-
     def close(self) -> None:
         """Waits for the session's user; there will be no other."""
         with self.lock:
             self._connect = _refuse_to_connect
-            self.disconnect()
+            self._disconnect()
+
+    def begin_anew_in_child(self) -> None:
+        """What is in memory is the child's own copy by now; a file is opened again by the next user."""
+        if self._connection is not None and self._connection.filename:
+            self._disconnect()
+
+    def _disconnect(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
 
 
 class SQLiteFile:
     """A file of ours, created with its directories where there is none.
 
-    `lock_timeout_s` says how long to wait while another process writes. `after_fork` is called in a forked child,
-    before anybody uses the file there. Raises OperationalError when the file cannot be opened, or is not one of ours.
+    `lock_timeout_s` says how long to wait, by `sleep`, while another process writes. Raises OperationalError when the
+    file cannot be opened, or is not one of ours.
     """
 
-    def __init__(self, path: str, schema: Schema, *, lock_timeout_s: float, after_fork: Callable[[], None]) -> None:
+    def __init__(self, path: str, schema: Schema, *, lock_timeout_s: float, sleep: Callable[[float], None]) -> None:
         self._in_memory = path == _MEMORY
         self.path = path if self._in_memory else str(Path(path).absolute())
         self._schema = schema
         self._lock_timeout_s = lock_timeout_s
-        self._after_fork = after_fork
+        self._sleep = sleep
         self.writer = Session(self._connect_for_writing)
         self._readers = [self.writer]
         if not self._in_memory:
             self._readers = [Session(self._connect_for_reading) for _ in range(_READERS)]
-        # The writer is closed last: only a connection that may write can tidy the WAL away.
-        self._sessions = list(dict.fromkeys((*self._readers, self.writer)))
         self._open_now()
-        _FILES.add(self)
 
     @property
     def reader(self) -> Session:
@@ -113,31 +114,14 @@ class SQLiteFile:
 
     def close(self) -> None:
         """Closes every connection, each after its user."""
-        for session in self._sessions:
+        for session in self._readers:
             session.close()
+        self.writer.close()  # last: only a connection that may write can tidy the WAL away
 
     def unavailable(self, error: apsw.Error) -> OperationalError:
         """What to raise instead: one line that names the file, quotes SQLite and says what to do."""
         advice = next((advice for kind, advice in _ADVICE if isinstance(error, kind)), _OTHER_ADVICE)
         return self._refused(str(error), advice)
-
-    def hold(self) -> None:
-        """Waits until nobody uses the file, and keeps it so."""
-        for session in self._sessions:
-            session.lock.acquire()
-
-    def let_go(self) -> None:
-        """Ends what `hold` began."""
-        for session in self._sessions:
-            session.lock.release()
-
-    def begin_anew_in_child(self) -> None:
-        """Ends what `hold` began in the parent. A ledger in memory is the child's own copy by now."""
-        if not self._in_memory:
-            for session in self._sessions:
-                session.disconnect()
-        self._after_fork()
-        self.let_go()
 
     def _open_now(self) -> None:
         with self.writer.lock:
@@ -165,7 +149,7 @@ class SQLiteFile:
 
     def _wait_for_lock(self, polls: int) -> bool:
         """SQLite's own waiting doubles its pauses, and starves one process beside busy ones; this one is even."""
-        time.sleep(_POLL_S)
+        self._sleep(_POLL_S)
         return polls * _POLL_S < self._lock_timeout_s
 
     def _make_directory(self) -> None:
@@ -218,25 +202,24 @@ def _refuse_to_connect() -> apsw.Connection:
     raise apsw.ConnectionClosedError("closed")
 
 
-_FILES: WeakSet[SQLiteFile] = WeakSet()
-_held_for_fork: list[SQLiteFile] = []
-
-
 def _hold_all() -> None:
-    files = list(_FILES)
-    for file in files:
-        file.hold()
-    _held_for_fork.extend(files)
+    sessions = list(_SESSIONS)
+    for session in sessions:
+        session.lock.acquire()
+    _held_for_fork.extend(sessions)
 
 
 def _let_go_of_all() -> None:
     while _held_for_fork:
-        _held_for_fork.pop().let_go()
+        _held_for_fork.pop().lock.release()
 
 
 def _begin_anew_in_child() -> None:
-    while _held_for_fork:
-        _held_for_fork.pop().begin_anew_in_child()
+    for session in _held_for_fork:
+        session.begin_anew_in_child()
+    _let_go_of_all()
 
 
+_SESSIONS: WeakSet[Session] = WeakSet()
+_held_for_fork: list[Session] = []
 os.register_at_fork(before=_hold_all, after_in_parent=_let_go_of_all, after_in_child=_begin_anew_in_child)

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 from collections.abc import Callable
-from threading import Lock
 
 import apsw
 
+from adapters.sqlite_file import Session
 from domain.gate import OPEN_ROAD, Entry, GateState, Health, Limits, Pass, as_document, enter, leave, state_of
 
 log = logging.getLogger("execution_agent.gates")
@@ -32,9 +31,8 @@ class SQLiteGates:
     def __init__(self, path: str) -> None:
         self._path = path
         self._troubled: set[str] = set()
-        self._pid = 0
-        self._lock = Lock()
-        self._connection: apsw.Connection | None = None
+        # A session of the ledger's file: it knows what to do when the process forks.
+        self._session = Session(self._connect)
 
     def enter(
         self, target: str, limits: Limits, token: str, *, now: float, lease_until: float, turn: float | None
@@ -56,16 +54,15 @@ class SQLiteGates:
         self._change(target, lambda state: leave(state, limits, token, health, now=now, retry_after=retry_after))
 
     def _change(self, target: str, change: Callable[[GateState], GateState]) -> None:
-        if self._pid != os.getpid():
-            self._forget_connection()
         try:
-            with self._lock:
-                self._read_and_change(target, change)
+            with self._session.lock:
+                self._read_and_change(self._session.connection(), target, change)
         except apsw.Error as error:
             log.warning("the gates in %s cannot be used and stand open: %s", self._path, error)
 
-    def _read_and_change(self, target: str, change: Callable[[GateState], GateState]) -> None:
-        connection = self._connected()
+    def _read_and_change(
+        self, connection: apsw.Connection, target: str, change: Callable[[GateState], GateState]
+    ) -> None:
         state = _state_in(connection, target)
         if state is OPEN_ROAD:
             self._troubled.discard(target)
@@ -85,19 +82,11 @@ class SQLiteGates:
             connection.execute("ROLLBACK")
             raise
 
-    def _connected(self) -> apsw.Connection:
-        if self._connection is None:
-            connection = apsw.Connection(self._path, apsw.SQLITE_OPEN_READWRITE)
-            connection.set_busy_timeout(LOCK_TIMEOUT_MS)
-            connection.pragma("synchronous", "normal")
-            self._connection = connection
-        return self._connection
-
-    def _forget_connection(self) -> None:
-        """In a forked child, lock and connection belong to the parent."""
-        self._pid = os.getpid()
-        self._lock = Lock()
-        self._connection = None
+    def _connect(self) -> apsw.Connection:
+        connection = apsw.Connection(self._path, apsw.SQLITE_OPEN_READWRITE)
+        connection.set_busy_timeout(LOCK_TIMEOUT_MS)
+        connection.pragma("synchronous", "normal")
+        return connection
 
 
 def _state_in(connection: apsw.Connection, target: str) -> GateState:

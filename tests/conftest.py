@@ -5,8 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from tests.engines import Engine, local_aws_environment, ministack_engine, moto_engine
+
+# A machine may stall for a second: no example is wrong because it was slow.
+settings.register_profile("unhurried", deadline=None)
+settings.load_profile("unhurried")
 
 ENGINES = ("moto", "ministack")
 

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from ctypes import c_ulong, py_object, pythonapi
 from itertools import count
-from threading import Event, Lock, Thread, get_ident, main_thread
+from threading import Event, Lock, Thread, main_thread
 from time import monotonic
 from types import FrameType
 
 import pytest
 
-from adapters.group_commit import Batch, GroupCommit
+from adapters.group_commit import PATIENCE_S, Batch, GroupCommit
 
 
 class Interrupted(BaseException):
@@ -24,11 +25,11 @@ class Interrupted(BaseException):
 class Store:
     """Writes batches, or does with one what it is told to."""
 
-    def __init__(self) -> None:
+    def __init__(self, patience_s: float = 60) -> None:
         self.lock = Lock()
         self.batches: list[list[str]] = []
         self.accidents: list[Callable[[Batch[str]], None]] = []
-        self.group: GroupCommit[str] = GroupCommit(self.lock, self.write)
+        self.group: GroupCommit[str] = GroupCommit(self.lock, self.write, patience_s=patience_s)
 
     def write(self, batch: Batch[str]) -> None:
         assert self.lock.locked()
@@ -53,6 +54,15 @@ def store() -> Store:
 def threads() -> Iterator[ThreadPoolExecutor]:
     with ThreadPoolExecutor(32) as threads:
         yield threads
+
+
+@pytest.fixture
+def hectic() -> Iterator[None]:
+    """Threads take turns all the time."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(0.0002)
+    yield
+    sys.setswitchinterval(before)
 
 
 def until(condition: Callable[[], bool]) -> None:
@@ -106,7 +116,7 @@ def test_callers_that_come_while_another_batch_is_written_share_the_next(
     with store.lock:
         calls = waiting_callers(store, threads, *entries)
         assert not any(call.done() for call in calls)
-    assert [call.result() for call in calls] == [None] * 16
+    assert [call.result(30) for call in calls] == [None] * 16
     assert store.batches == [entries]
     assert store.group.waiting == 0
 
@@ -120,7 +130,7 @@ def test_a_failure_reaches_every_caller_of_its_batch_and_no_other(store: Store, 
     store.accidents.append(fail)
     with store.lock:
         calls = waiting_callers(store, threads, "a", "b", "c")
-    assert [call.result() for call in calls] == [failure] * 3
+    assert [call.result(30) for call in calls] == [failure] * 3
     assert store.group.share("d") is None
     assert store.written == ["d"]
 
@@ -133,8 +143,8 @@ def test_when_a_leader_dies_before_the_write_a_follower_leads(store: Store, thre
     with store.lock:
         dying, *others = waiting_callers(store, threads, "a", "b", "c")
     with pytest.raises(Interrupted):
-        dying.result()
-    assert [call.result() for call in others] == [None, None]
+        dying.result(30)
+    assert [call.result(30) for call in others] == [None, None]
     assert [entry for entry in store.written if entry != "a"] == ["b", "c"]
 
 
@@ -150,8 +160,8 @@ def test_when_a_leader_dies_after_the_write_its_followers_are_answered(
     with store.lock:
         dying, *others = waiting_callers(store, threads, "a", "b", "c")
     with pytest.raises(Interrupted):
-        dying.result()
-    assert [call.result() for call in others] == [None, None]
+        dying.result(30)
+    assert [call.result(30) for call in others] == [None, None]
     assert store.batches == [["a", "b", "c"]]
 
 
@@ -160,7 +170,7 @@ def test_a_leader_interrupted_in_the_queue_takes_its_entry_back(store: Store, th
         with interrupted_when(lambda: store.group.waiting == 1):
             store.group.share("a")
         calls = waiting_callers(store, threads, "b")
-    assert calls[0].result() is None
+    assert calls[0].result(30) is None
     assert store.batches == [["b"]]
 
 
@@ -171,45 +181,42 @@ def test_an_interrupted_follower_takes_its_entry_back(store: Store, threads: Thr
             store.group.share("b")
         calls += [threads.submit(store.group.share, "c")]
         until(lambda: store.group.waiting == 2)
-    assert [call.result() for call in calls] == [None, None]
+    assert [call.result(30) for call in calls] == [None, None]
     assert store.batches == [["a", "c"]]
 
 
-def test_whatever_thread_is_struck_whenever_the_others_are_answered(store: Store, threads: ThreadPoolExecutor) -> None:
+def test_whichever_thread_is_struck_wherever_the_others_are_answered(hectic: None) -> None:
+    store = Store(PATIENCE_S)
     answered: list[str] = []
     struck: list[str] = []
-    callers: dict[int, int] = {}
-    over = Event()
+    over = False
 
     def call_again_and_again(caller: int) -> None:
-        callers[caller] = get_ident()
-        for number in count():
-            entry = f"{caller}.{number}"
+        numbers = count()
+        entry = ""
+        while not over:
             try:
-                if over.is_set():
-                    return
-                assert store.group.share(entry) is None
-                answered.append(entry)
+                while not over:
+                    entry = f"{caller}.{next(numbers)}"
+                    assert store.group.share(entry) is None
+                    answered.append(entry)
             except Interrupted:
                 struck.append(entry)
 
-    def alive() -> list[int]:
-        return [caller for caller, call in enumerate(calls) if not call.done()]
-
-    def strike() -> None:
-        before = len(struck) + len(alive())
-        victim = alive()[len(struck) % len(alive())]
-        pythonapi.PyThreadState_SetAsyncExc(c_ulong(callers[victim]), py_object(Interrupted))
-        until(lambda: len(struck) + len(alive()) != before)
-
-    calls = [threads.submit(call_again_and_again, caller) for caller in range(8)]
+    callers = [Thread(target=call_again_and_again, args=(caller,)) for caller in range(8)]
+    for caller in callers:
+        caller.start()
     try:
-        until(lambda: len(callers) == 8)
-        while len(struck) < 200 and len(alive()) > 1:
-            strike()
+        until(lambda: len({entry.partition(".")[0] for entry in answered[:]}) == 8)
+        for strike in range(200):
+            victim = callers[strike % 8].ident or 0
+            pythonapi.PyThreadState_SetAsyncExc(c_ulong(victim), py_object(Interrupted))
+            until(lambda strike=strike: len(struck) > strike)  # type: ignore[misc]
     finally:
-        over.set()
-    assert len(struck) > 30
+        over = True
+        for caller in callers:
+            caller.join(60)
+    assert not any(caller.is_alive() for caller in callers)
     assert len(store.written) == len(set(store.written))
     assert set(answered) <= set(store.written) <= set(answered) | set(struck)
     assert store.group.share("afterwards") is None
