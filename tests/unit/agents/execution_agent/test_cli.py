@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -215,3 +216,15 @@ def test_a_bulk_order_is_counted_first_and_never_done_twice(cli: Cli) -> None:
 
 def test_completion_is_there_for_the_shell(cli: Cli) -> None:
     assert "--show-completion" in cli("--help").stdout
+
+
+def test_a_worker_that_is_asked_to_stop_stops(cli: Cli, environ: dict[str, str]) -> None:
+    accepted = document(cli("run", str(EXAMPLE), "--accept", "--json"))["action_id"]
+    command = [sys.executable, "-m", "agents.execution_agent", "work", "--json"]
+    with subprocess.Popen(command, env=os.environ | environ, stdout=subprocess.PIPE, text=True) as worker:
+        while document(cli("status", accepted, "--json"))["status"] != "succeeded":
+            assert worker.poll() is None
+        worker.send_signal(signal.SIGTERM)
+        output, _ = worker.communicate(timeout=30)
+    assert worker.returncode == 0
+    assert json.loads(output)["by_status"] == {"succeeded": 1}
