@@ -233,8 +233,11 @@ class Action(Standing):
         self._happened(events.InDoubt, at, reason=str(reason), code=code, message=message)
 
     def _happened(self, event: type[ActionEvent], at: datetime, **says: Any) -> None:
+        """What `trigger_event` does, after the table was asked, and without what only other aggregates need."""
         require_may_follow(event.life, self.last)
-        self.trigger_event(event, timestamp=at, **says)
+        happened = event(originator_id=self.id, originator_version=self.version + 1, timestamp=at, **says)
+        happened.mutate(self)
+        self.pending_events.append(happened)
 
 
 register_topic(ACTION_TOPIC, Action)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 ACTION_TOPIC = "action"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class ActionEvent(CanMutateAggregate[str]):
     """The base of all. `timestamp` is the time of the decision, aware, in UTC."""
 
@@ -34,6 +34,16 @@ class ActionEvent(CanMutateAggregate[str]):
     life: ClassVar[Life]
     schema: ClassVar[int] = 1
     TOPIC: ClassVar[str]
+
+    # Told once for all kinds: to generate these for each of them is a good part of a cold start.
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and vars(self) == vars(other)
+
+    def __hash__(self) -> int:
+        return hash((self.originator_id, self.originator_version))
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in vars(self).items())})"
 
     def apply(self, aggregate: Action) -> None:
         aggregate.apply(self)
@@ -47,7 +57,7 @@ class ActionEvent(CanMutateAggregate[str]):
 _ENVELOPE = frozenset({"originator_id", "originator_version", "timestamp", "originator_topic"})
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Requested(CanInitAggregate[str], ActionEvent):
     """Somebody asked. `request` is the document as given; `cause` is found in it (decision, correlation_id)."""
 
@@ -60,7 +70,7 @@ class Requested(CanInitAggregate[str], ActionEvent):
     TOPIC = Life.REQUESTED.topic
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Rejected(ActionEvent):
     """A rule refused. Nothing was done. `details` is a list of `{field, code, message}`."""
 
@@ -72,7 +82,7 @@ class Rejected(ActionEvent):
     TOPIC = Life.REJECTED.topic
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Validated(ActionEvent):
     """It may be carried out, not before `not_before` and not after `expires_at` (ISO 8601, UTC)."""
 
@@ -83,7 +93,7 @@ class Validated(ActionEvent):
     TOPIC = Life.VALIDATED.topic
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Attempted(ActionEvent):
     """Written before the first byte leaves. Its version is the epoch that an outcome must name.
 
@@ -105,7 +115,7 @@ class Attempted(ActionEvent):
     TOPIC = Life.ATTEMPTED.topic
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class AttemptFailed(ActionEvent):
     """`failure` is permanent, retry or unknown; `retry_at` says when the next attempt is due, None that none comes.
 
@@ -123,7 +133,7 @@ class AttemptFailed(ActionEvent):
     TOPIC = Life.ATTEMPT_FAILED.topic
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class InDoubt(ActionEvent):
     """It cannot be known whether the effect happened. `reason` is of a closed list (`domain.policy.Doubt`)."""
 
@@ -135,7 +145,7 @@ class InDoubt(ActionEvent):
     TOPIC = Life.IN_DOUBT.topic
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Succeeded(ActionEvent):
     """`result` is for the caller, `reference` the provider's name for the effect, `undo` what a rollback needs."""
 
@@ -148,7 +158,7 @@ class Succeeded(ActionEvent):
     TOPIC = Life.SUCCEEDED.topic
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Failed(ActionEvent):
     """It ends here. `reason` is of a closed list (`domain.policy.Reason`)."""
 
@@ -160,7 +170,7 @@ class Failed(ActionEvent):
     TOPIC = Life.FAILED.topic
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Resolved(ActionEvent):
     """What was in doubt is known now. `verdict` is executed or not_executed; `evidence` is what shows it."""
 
@@ -174,7 +184,7 @@ class Resolved(ActionEvent):
     TOPIC = Life.RESOLVED.topic
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Redriven(ActionEvent):
     """The same action, under the same effect key, gets its retries once more."""
 
@@ -186,7 +196,7 @@ class Redriven(ActionEvent):
     TOPIC = Life.REDRIVEN.topic
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Cancelled(ActionEvent):
     """It will not be attempted any more, and no attempt can have taken effect."""
 
@@ -198,7 +208,7 @@ class Cancelled(ActionEvent):
     TOPIC = Life.CANCELLED.topic
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class CancelRequested(ActionEvent):
     """A wish, while an attempt runs: it takes effect before the next one."""
 
@@ -210,7 +220,7 @@ class CancelRequested(ActionEvent):
     TOPIC = Life.CANCEL_REQUESTED.topic
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class BroughtForward(ActionEvent):
     """The next attempt is due now, not when the policy said."""
 
@@ -222,7 +232,7 @@ class BroughtForward(ActionEvent):
     TOPIC = Life.BROUGHT_FORWARD.topic
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Expired(ActionEvent):
     """Its `expires_at` came first: nothing was done, and nothing will be."""
 
@@ -233,7 +243,7 @@ class Expired(ActionEvent):
     TOPIC = Life.EXPIRED.topic
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Deferred(ActionEvent):
     """The target is not to be troubled before `until`: no attempt was spent. `reason` is of `domain.gate.Closed`.
 
@@ -249,7 +259,7 @@ class Deferred(ActionEvent):
     TOPIC = Life.DEFERRED.topic
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class LateOutcome(ActionEvent):
     """A zombie's answer: it named an epoch that is over. Kept, not applied."""
 

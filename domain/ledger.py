@@ -7,7 +7,7 @@ behind it (`PERSISTENCE_MODULE`) takes the events decided together as one commit
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, cast
 
@@ -110,7 +110,7 @@ class ActionLedger(Application[str]):
         """The action, read consistently. Raises ActionNotFound, LedgerUnavailable, and what a row deserves."""
         _require_possible(action_id)
         with translated():
-            action: Action = self.repository.get(action_id)
+            action: Action = self.repository.get(action_id, projector_func=_replayed)
             return action
 
     def events_of(self, action_id: str) -> list[ActionEvent]:
@@ -137,6 +137,13 @@ class ActionLedger(Application[str]):
 
     def construct_notification_log(self) -> LocalNotificationLog:
         return cast("LocalNotificationLog", None)
+
+
+def _replayed(action: Action | None, life: Iterable[ActionEvent]) -> Action | None:
+    """The library's own way also asks each event whether it can be replayed. Ours come out of the registry."""
+    for event in life:
+        action = event.mutate(action)
+    return action
 
 
 def _require_possible(action_id: object) -> None:

@@ -224,7 +224,8 @@ class Execute:
 def _tell(action: Action) -> None:
     """Nothing ends silently."""
     level = logging.INFO if action.status in (Status.SUCCEEDED, Status.RETRYING) else logging.WARNING
-    if log.isEnabledFor(level):
+    # Where nobody listens, a record of what went well is not even made.
+    if log.isEnabledFor(level) and (level >= logging.WARNING or log.hasHandlers()):
         code = action.error.code if action.error else ""
         told = {"action_id": action.id, "status": str(action.status), "attempts": action.attempts, "code": code}
         log.log(level, "%s: %s %s", action.id, action.status, code, extra=told)

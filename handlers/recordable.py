@@ -46,6 +46,8 @@ def _success(success: Succeeded) -> Succeeded:
 
 def plain(value: object) -> Mapping[str, Any]:
     """The object as it will be read back: JSON and nothing else, or a word on why it is not recorded."""
+    if value == {}:
+        return {}
     if not isinstance(value, Mapping):
         return {"not_recorded": f"it is no JSON object but {type(value).__name__}"}
     try:
