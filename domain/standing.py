@@ -63,6 +63,7 @@ class Standing(BaseAggregate[str]):
         self.not_before: datetime | None = None
         self.expires_at: datetime | None = None
         self.turn: datetime | None = None
+        self.deferrals: int = 0
         self.is_brought_forward: bool = False
         self.due_at: datetime | None = event.timestamp
 
@@ -81,6 +82,7 @@ class Standing(BaseAggregate[str]):
         self.delivery = Delivery(event.delivery)
         self.holder = event.holder
         self.turn = None
+        self.deferrals = 0
         self.is_brought_forward = False
         self.effect_key = event.effect_key or self.effect_key
         # The window is counted from the first time that the provider could have seen the key.
@@ -137,6 +139,7 @@ class Standing(BaseAggregate[str]):
     def _deferred(self, event: events.Deferred) -> None:
         until = from_text(event.until)
         self.turn = until if event.turn else None
+        self.deferrals += 1
         self._due(until)
 
     def _late_outcome(self, event: events.LateOutcome) -> None:

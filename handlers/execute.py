@@ -19,7 +19,7 @@ from typing import Any
 from domain import policy
 from domain.action import Action, Lease
 from domain.base_action import Attempt
-from domain.errors import LedgerConflict, Refused
+from domain.errors import LedgerConflict, LedgerUnavailable, Refused
 from domain.gate import Wait
 from domain.ledger import ActionLedger
 from domain.lifecycle import Status
@@ -34,6 +34,10 @@ log = logging.getLogger("execution_agent.execute")
 
 SHORTEST_ATTEMPT = 0.5
 """Seconds. With less than this left, no attempt starts: it would only end in doubt."""
+
+
+SHORTEST_WAIT, LONGEST_WAIT = timedelta(seconds=1), timedelta(minutes=1)
+"""For a place at a busy target."""
 
 
 class Deadline:
@@ -128,10 +132,15 @@ class Execute:
         try:
             ready = self._validate.current_route(action)
         except Refused as refusal:
-            # A template or a target was there when the request came, and is not any more.
-            epoch = self._record_intent(action, None, self._world.clock.now() + 2 * self._rules.clock_skew)
-            return self._conclude(action, epoch, Permanent(str(refusal.code), refusal.message))
+            return self._fail_unprepared(action, Permanent(str(refusal.code), refusal.message))
         return self._attempt(action, ready, deadline)
+
+    def _fail_unprepared(self, action: Action, refused: Permanent) -> Action:
+        """A template or a target was there when the request came, and is not any more. One commit: nothing leaves."""
+        now = self._world.clock.now()
+        action.begin_attempt(Lease(now + 2 * self._rules.clock_skew), delivery=action.delivery, at=now)
+        action.fail_attempt(refused, self._decide(action, refused, now), epoch=action.version, at=now)
+        return self._recorded(action)
 
     def _attempt(self, action: Action, ready: Ready, deadline: Deadline) -> Action:
         timeout = min(ready.timeout, deadline.remaining)
@@ -141,14 +150,35 @@ class Execute:
                 return self._deferred(action, ready, gate.entry)
             time_left = Deadline(self._world.clock, timeout)
             epoch = self._record_intent(action, ready, lease_until)
-            outcome = gate.outcome = self._send_in_time(action, ready, time_left)
+            outcome = self._unsent_if_late(action, time_left)
+            if outcome is None:
+                outcome = gate.outcome = self._perform(action, ready, time_left.remaining)
         return self._conclude(action, epoch, outcome)
 
-    def _send_in_time(self, action: Action, ready: Ready, time_left: Deadline) -> Outcome:
-        """The effect, unless recording its intent took so long that its time is over: then certainly nothing left."""
-        timeout = time_left.remaining
-        if action.is_expired(self._world.clock.now()) or timeout <= 0:
+    def _unsent_if_late(self, action: Action, time_left: Deadline) -> Outcome | None:
+        """Recording the intent may take so long that its time is over: then nothing leaves, and that is certain."""
+        if action.is_expired(self._world.clock.now()) or time_left.remaining <= 0:
             return Retry("recorded_too_late", "recording the intent took longer than the attempt had; nothing was sent")
+        return None
+
+    def _deferred(self, action: Action, ready: Ready, wait: Wait) -> Action:
+        now = self._world.clock.now()
+        until = datetime.fromtimestamp(wait.until, UTC)
+        if not wait.turn:
+            # Nobody can say when there will be room: whoever has waited long asks less often.
+            until = max(until, now + min(2**action.deferrals * SHORTEST_WAIT, LONGEST_WAIT))
+        action.defer(until, reason=wait.why, target=ready.target, turn=wait.turn, at=now)
+        return self._recorded(action)
+
+    def _record_intent(self, action: Action, ready: Ready, lease_until: datetime) -> int:
+        now = self._world.clock.now()
+        window = ready.key_window
+        lease = Lease(lease_until, self._world.holders.me(), now + window if window else None)
+        action.begin_attempt(lease, delivery=ready.delivery, facts=ready.prepared.facts, at=now)
+        self._ledger.record(action)
+        return action.version
+
+    def _perform(self, action: Action, ready: Ready, timeout: float) -> Outcome:
         attempt = Attempt(
             action_id=action.id,
             effect_key=action.effect_key,
@@ -156,23 +186,6 @@ class Execute:
             number=action.attempts,
             timeout=timeout,
         )
-        return self._perform(ready, attempt)
-
-    def _deferred(self, action: Action, ready: Ready, wait: Wait) -> Action:
-        until = datetime.fromtimestamp(wait.until, UTC)
-        action.defer(until, reason=wait.why, target=ready.target, turn=wait.turn, at=self._world.clock.now())
-        return self._recorded(action)
-
-    def _record_intent(self, action: Action, ready: Ready | None, lease_until: datetime) -> int:
-        now = self._world.clock.now()
-        window = ready.key_window if ready else None
-        lease = Lease(lease_until, self._world.holders.me(), now + window if window else None)
-        delivery = ready.delivery if ready else action.delivery
-        action.begin_attempt(lease, delivery=delivery, facts=ready.prepared.facts if ready else None, at=now)
-        self._ledger.record(action)
-        return action.version
-
-    def _perform(self, ready: Ready, attempt: Attempt) -> Outcome:
         try:
             return recordable(ready.action_type.execute(ready.prepared, attempt, self._world))
         except Exception as error:
@@ -192,16 +205,21 @@ class Execute:
 
     def _again(self, record: Callable[[], Action]) -> Action:
         # Imported here: it costs a cold start more than the whole of the happy path.
-        from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random
+        from tenacity import Retrying, retry_if_exception_type, stop_after_attempt
 
         again = Retrying(
             retry=retry_if_exception_type(LedgerConflict),
             stop=stop_after_attempt(5),
-            wait=wait_random(0.0, 0.05),
+            wait=lambda _: self._world.chance.uniform(0.0, 0.05),
             sleep=self._world.clock.sleep,
             reraise=True,
         )
-        return again(record)
+        try:
+            return again(record)
+        except LedgerConflict as conflict:
+            raise LedgerUnavailable(
+                f"an outcome could not be recorded, for others were first each time: {conflict}"
+            ) from conflict
 
     def _record_outcome(self, action: Action, epoch: int, outcome: Outcome) -> Action:
         now = self._world.clock.now()

@@ -341,6 +341,43 @@ def test_waiting_for_a_target_spends_no_attempt() -> None:
     assert agent.advance(second)["status"] == "succeeded"
 
 
+def test_whoever_waits_long_for_a_place_asks_less_often() -> None:
+    class Narrow(Greet):
+        limits = Limits(at_once=1)
+
+        def execute(self, prepared: Prepared[GreetParameters], attempt: Attempt, world: World) -> Outcome:
+            for _ in range(60):
+                agent.advance(waiting)
+                clock.pass_time(1.0)
+            return Succeeded({})
+
+    clock = FakeClock()
+    agent = agent_with(world=fake_world(clock=clock), actions=[Narrow])
+    waiting = accepted(agent)
+    agent.process(greet())
+    deferred = [entry["at"] for entry in agent.history(waiting) if entry["type"] == "deferred"]
+    assert 5 <= len(deferred) <= 8
+    assert agent.status(waiting)["status"] == "scheduled"
+
+
+def test_an_attempt_that_was_never_sent_says_nothing_about_its_target() -> None:
+    agent, provider, clock = limited_house()
+    ledger = agent._parts.ledger
+    record = ledger.record
+
+    def record_slowly(action: Action) -> None:
+        record(action)
+        if action.status is Status.ATTEMPTED:
+            clock.pass_time(10.0)
+
+    ledger.record = record_slowly  # type: ignore[method-assign]
+    for _ in range(4):
+        assert agent.advance(accepted(agent, retry_policy="none"))["error"]["code"] == "recorded_too_late"
+    ledger.record = record  # type: ignore[method-assign]
+    assert agent.advance(accepted(agent))["status"] == "succeeded"
+    assert len(provider.attempts) == 1
+
+
 def test_a_caller_who_waits_waits_for_the_target_too() -> None:
     agent, _, clock = limited_house()
     agent.process(greet())

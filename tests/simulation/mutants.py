@@ -1,0 +1,52 @@
+"""`python -m tests.simulation.mutants`: plants every known bug, and tells which promise it broke, on which seed."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import dataclass
+
+from tests.simulation.campaign import live, undisturbed
+from tests.simulation.mutations import MUTATIONS, Mutation
+from tests.simulation.run import Run, Setup
+from tests.simulation.zombies import ZombieRound
+
+MOST_SEEDS = 400
+"""A bug that lives longer goes unnoticed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Killed:
+    """A planted bug was noticed: on which seed, by which promises."""
+
+    seed: int
+    rules: tuple[str, ...]
+
+
+def hunt(mutation: Mutation, most_seeds: int = MOST_SEEDS) -> Killed | None:
+    """The first seed that notices the bug, None when it lives."""
+    with undisturbed(), mutation.planted():
+        for seed in range(most_seeds):
+            violations = live(ZombieRound(seed)).violations or live(Run(Setup(seed))).violations
+            if violations:
+                return Killed(seed, tuple(sorted({violation.rule for violation in violations})))
+    return None
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.simulation.mutants", description=__doc__)
+    parser.add_argument("--seeds", type=int, default=MOST_SEEDS, help="seeds after which a bug is given up")
+    most_seeds: int = parser.parse_args().seeds
+    alive = 0
+    for mutation in MUTATIONS:
+        killed = hunt(mutation, most_seeds)
+        alive += killed is None
+        told = "LIVES" if killed is None else f"seed {killed.seed}: {', '.join(killed.rules)}"
+        sys.stdout.write(f"{mutation.name:<47} {told}\n")
+        sys.stdout.flush()
+    sys.stdout.write(f"{len(MUTATIONS) - alive} of {len(MUTATIONS)} bugs were noticed\n")
+    return 1 if alive else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,282 @@
+"""Bugs that somebody could write, planted one at a time. A simulation that does not find them proves nothing.
+
+A bug is planted by putting a broken method in the place of a good one, for as long as it is looked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from eventsourcing.persistence import IntegrityError
+
+from domain import lifecycle
+from domain.action import Action
+from domain.errors import LedgerConflict, LedgerUnavailable
+from domain.events import ActionEvent, Expired
+from domain.ledger import ActionLedger
+from domain.lifecycle import Life, Status
+from domain.outcome import Outcome, Retry, Succeeded, Unknown
+from domain.policy import Decision, FallBack, InDoubt, Retries, RetryAt
+from domain.standing import Standing
+from handlers.advance import Advance
+from handlers.execute import Execute
+from handlers.receive import Receive
+from tests.simulation.processes import RunHolders
+from tests.simulation.store import SimulatedStore
+
+Broken = Callable[..., Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Mutation:
+    """A bug: where it sits, and what stands there, made of what stood there before."""
+
+    name: str
+    owner: Any
+    attribute: str
+    broken: Callable[[Any], Any]
+
+    @contextmanager
+    def planted(self) -> Iterator[None]:
+        good = vars(self.owner)[self.attribute]
+        setattr(self.owner, self.attribute, self.broken(good))
+        try:
+            yield
+        finally:
+            setattr(self.owner, self.attribute, good)
+
+
+# -- intent and effect ----------------------------------------------------------------------------------------------
+
+
+class _NoLedger:
+    """Takes everything and records nothing."""
+
+    def record(self, action: Action) -> None:
+        pass
+
+
+def _recorded_after_the_send(record_intent: Broken) -> Broken:
+    def broken(self: Any, *details: Any, **more: Any) -> Any:
+        ledger, self._ledger = self._ledger, _NoLedger()
+        try:
+            return record_intent(self, *details, **more)
+        finally:
+            self._ledger = ledger
+
+    return broken
+
+
+def _sent_in_spite_of(error: type[Exception]) -> Callable[[Broken], Broken]:
+    def mutate(record_intent: Broken) -> Broken:
+        def broken(self: Any, action: Action, *details: Any, **more: Any) -> Any:
+            try:
+                return record_intent(self, action, *details, **more)
+            except error:
+                return action.version
+
+        return broken
+
+    return mutate
+
+
+def _exception_is_certain(perform: Broken) -> Broken:
+    def broken(self: Any, *details: Any) -> Outcome:
+        outcome: Outcome = perform(self, *details)
+        if isinstance(outcome, Unknown) and outcome.code == "unhandled_exception":
+            return Retry(outcome.code, outcome.message)
+        return outcome
+
+    return broken
+
+
+def _throttled_is_success(perform: Broken) -> Broken:
+    def broken(self: Any, *details: Any) -> Outcome:
+        outcome: Outcome = perform(self, *details)
+        return Succeeded({}) if isinstance(outcome, Retry) and outcome.code == "http_429" else outcome
+
+    return broken
+
+
+def _answer_lost_to_a_conflict(conclude: Broken) -> Broken:
+    def broken(self: Any, action: Action, epoch: int, outcome: Outcome) -> Action:
+        try:
+            action = self._record_outcome(action, epoch, outcome)
+        except LedgerConflict:
+            action = self._ledger.load(action.id)
+        return action
+
+    return broken
+
+
+# -- deciding -------------------------------------------------------------------------------------------------------
+
+
+def _retry_from_doubt(decide: Broken) -> Broken:
+    def broken(self: Any, action: Action, failure: Any, now: datetime) -> Decision:
+        decision: Decision = decide(self, action, failure, now)
+        return RetryAt(now + timedelta(seconds=1)) if isinstance(decision, InDoubt) else decision
+
+    return broken
+
+
+def _fallback_from_doubt(decide: Broken) -> Broken:
+    def broken(self: Any, action: Action, failure: Any, now: datetime) -> Decision:
+        decision: Decision = decide(self, action, failure, now)
+        if isinstance(decision, InDoubt) and action.route < len(action.fallbacks):
+            return FallBack(now)
+        return decision
+
+    return broken
+
+
+def _one_retry_too_many(remain_after: Broken) -> Broken:
+    return lambda self, attempt: remain_after(replace(self, limit=self.limit + 1), attempt)
+
+
+def _lapse_is_certain(_: Broken) -> Broken:
+    gone = Retry("lease_lapsed", "the process is gone, so it has done nothing")
+    return lambda self, action: self._conclude(action, action.epoch or 0, gone)
+
+
+def _expiry_hides_doubt(_: Broken) -> Broken:
+    def broken(self: Action, *, at: datetime) -> None:
+        self._happened(Expired, at, code="expired", message="too late")
+
+    return broken
+
+
+def _cancel_hides_doubt(cancel: Broken) -> Broken:
+    def broken(self: Any, order: Any, *, at: datetime) -> None:
+        self.doubted = False
+        cancel(self, order, at=at)
+
+    return broken
+
+
+def _fence_ignored(_: Broken) -> Broken:
+    return lambda self, epoch: self.status is Status.ATTEMPTED
+
+
+def _always(answer: object) -> Callable[[Broken], Broken]:
+    return lambda _: lambda *_args, **_more: answer
+
+
+# -- what events make of an action ----------------------------------------------------------------------------------
+
+
+def _applied(life: Life, change: Callable[[Any, Any], None]) -> Callable[[Any], Any]:
+    """After this event, `change` is made as well."""
+
+    def mutate(table: Any) -> Any:
+        apply = table[life]
+
+        def broken(self: Any, event: ActionEvent) -> None:
+            apply(self, event)
+            change(self, event)
+
+        return {**table, life: broken}
+
+    return mutate
+
+
+def _change_key(action: Any, _: ActionEvent) -> None:
+    action.effect_key += "-again"
+
+
+def _forget_due(action: Any, _: ActionEvent) -> None:
+    action.due_at = None
+
+
+def _due_at_once(action: Any, event: ActionEvent) -> None:
+    action.due_at = action.due_at and event.timestamp
+
+
+def _forget_wish(action: Any, _: ActionEvent) -> None:
+    action.cancel_requested = None
+
+
+def _forget_doubt(action: Any, event: Any) -> None:
+    action.doubted = event.failure == "unknown"
+
+
+def _route_keeps_its_key(begin_route: Broken) -> Broken:
+    def broken(self: Any, route: int) -> None:
+        key = self.effect_key
+        begin_route(self, route)
+        self.effect_key = key
+
+    return broken
+
+
+def _redrive_from_doubt(table: Any) -> Any:
+    return {**table, Life.REDRIVEN: table[Life.REDRIVEN] | {Life.IN_DOUBT}}
+
+
+# -- who does what, and when ----------------------------------------------------------------------------------------
+
+
+def _living_taken_over(_: Broken) -> Broken:
+    return lambda self, action: action.status is Status.ATTEMPTED
+
+
+def _everybody_is_dead(_: Broken) -> Broken:
+    return lambda self, holder: holder is not None and holder != self.me()
+
+
+def _own_commit_is_a_conflict(_: Broken) -> Broken:
+    return lambda self, problem: IntegrityError("a commit is there already")
+
+
+def _ledger_ignored(record: Broken) -> Broken:
+    def broken(self: Any, action: Action) -> None:
+        try:
+            record(self, action)
+        except LedgerUnavailable:
+            return
+
+    return broken
+
+
+def _key_ignored(_: Broken) -> Broken:
+    return lambda self, request: self._new_id()
+
+
+MUTATIONS = (
+    Mutation("the attempt is recorded after the send", Execute, "_record_intent", _recorded_after_the_send),
+    Mutation("an intent that is in conflict is sent", Execute, "_record_intent", _sent_in_spite_of(LedgerConflict)),
+    Mutation("an intent that is not stored is sent", Execute, "_record_intent", _sent_in_spite_of(LedgerUnavailable)),
+    Mutation("the fence is ignored", Action, "_is_running", _fence_ignored),
+    Mutation("a zombie's answer is thrown away", Action, "_keep_late", _always(None)),
+    Mutation("an answer is lost to a conflict", Execute, "_conclude", _answer_lost_to_a_conflict),
+    Mutation("an exception counts as not sent", Execute, "_perform", _exception_is_certain),
+    Mutation("a throttled send counts as done", Execute, "_perform", _throttled_is_success),
+    Mutation("it is retried from doubt", Execute, "_decide", _retry_from_doubt),
+    Mutation("it falls back from doubt", Execute, "_decide", _fallback_from_doubt),
+    Mutation("a lapsed lease counts as not sent", Execute, "lapse", _lapse_is_certain),
+    Mutation("expiry hides doubt", Action, "expire", _expiry_hides_doubt),
+    Mutation("cancelling hides doubt", Action, "cancel", _cancel_hides_doubt),
+    Mutation("a later certain failure hides doubt", Standing, "_APPLY", _applied(Life.ATTEMPT_FAILED, _forget_doubt)),
+    Mutation("doubt is redriven", lifecycle, "MAY_FOLLOW", _redrive_from_doubt),
+    Mutation("a redrive has another effect key", Standing, "_APPLY", _applied(Life.REDRIVEN, _change_key)),
+    Mutation("a fallback has the effect key of its predecessor", Standing, "_begin_route", _route_keeps_its_key),
+    Mutation("the key window is ignored", Action, "is_forgotten", _always(False)),
+    Mutation("one retry too many", Retries, "remain_after", _one_retry_too_many),
+    Mutation("a retry begins before it is due", Standing, "_APPLY", _applied(Life.ATTEMPT_FAILED, _due_at_once)),
+    Mutation("nobody is due after a failure", Standing, "_APPLY", _applied(Life.ATTEMPT_FAILED, _forget_due)),
+    Mutation("a wish to cancel is forgotten", Standing, "_APPLY", _applied(Life.CANCEL_REQUESTED, _forget_wish)),
+    Mutation("not_before is ignored", Receive, "_is_for_later", _always(False)),
+    Mutation("expires_at is ignored", Action, "is_expired", _always(False)),
+    Mutation("the living are taken over", Advance, "_is_abandoned", _living_taken_over),
+    Mutation("nobody takes over the dead", Advance, "_is_abandoned", _always(False)),
+    Mutation("every other process counts as dead", RunHolders, "is_dead", _everybody_is_dead),
+    Mutation("an idempotency key is ignored", Receive, "_identify", _key_ignored),
+    Mutation("another request under a key is a duplicate", Receive, "_is_other_request", _always(False)),
+    Mutation("a ledger that cannot be used is ignored", ActionLedger, "record", _ledger_ignored),
+    Mutation("a lost answer counts as another's commit", SimulatedStore, "_lost", _own_commit_is_a_conflict),
+)
+"""By what is wrong."""
