@@ -50,14 +50,17 @@ class SystemHolders:
 
     def __init__(self, proc: Path = Path("/proc")) -> None:
         self._proc = proc
-        self._pid = 0
-        self._me: str | None = None
+        self._known: tuple[int, str | None] = (0, None)
 
     def me(self) -> str | None:
-        if self._pid != os.getpid():
-            self._pid = os.getpid()
-            self._me = self._name(self._pid)
-        return self._me
+        # Number and name are published together: of threads that come at once none may see a half of it, and a forked
+        # child must never go by its parent's name.
+        pid, name = self._known
+        if pid != os.getpid():
+            pid = os.getpid()
+            name = self._name(pid)
+            self._known = (pid, name)
+        return name
 
     def is_dead(self, holder: str | None) -> bool:
         parts = (holder or "").split("/")

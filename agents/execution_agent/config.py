@@ -87,7 +87,8 @@ def _dynamodb_environment(url: str) -> Mapping[str, str]:
     table = unquote(parts.netloc)
     if not re.fullmatch(r"[A-Za-z0-9_.-]{3,255}", table) or parts.path not in ("", "/"):
         raise ConfigurationError(
-            f"EXECUTION_AGENT_LEDGER names no DynamoDB table: {url[:200]!r}; write dynamodb://TABLE"
+            f"EXECUTION_AGENT_LEDGER names no DynamoDB table: {url[:200]!r};"
+            " write dynamodb://TABLE, a name of 3 to 255 of A-Z a-z 0-9 _ . -"
         )
     given = {name: values[-1] for name, values in parse_qs(parts.query).items()}
     unknown = set(given) - {"endpoint_url", "region"}

@@ -33,20 +33,22 @@ _QUIET = frozenset({"fingerprint", "request", "undo", "effect_key", "epoch", "ho
 
 
 def say(line: str) -> None:
-    """One line."""
-    Console().print(escape(line))
+    """One line, however long: somebody may want to copy it."""
+    Console(soft_wrap=True).print(escape(line), highlight=False)
 
 
 def tell(response: Mapping[str, Any], history: Sequence[Mapping[str, Any]]) -> None:
     """An action's answer, its timeline, and where to look next."""
     tell_status(response)
-    if history:
+    if history and response["status"] != "rejected":
         tell_history(history)
     outbox = (response["result"] or {}).get("outbox")
     if outbox:
-        say(f"The mail lies in {outbox}")
+        say(f"The mail is in {outbox}")
     if response["status"] == "in_doubt":
         say(f"When you know: execution-agent resolve {response['action_id']} --executed | --not-executed")
+    if response["status"] in ("scheduled", "retrying"):
+        say("A worker carries it out when it is due: execution-agent work")
     if response["action_id"]:
         say(f"Ask again at any time: execution-agent history {response['action_id']}")
 
@@ -55,6 +57,9 @@ def tell_status(response: Mapping[str, Any]) -> None:
     """Where it stands, and what is wrong if anything is."""
     console = Console()
     status = response["status"]
+    if response["action_id"] is None and response["error"]["code"] == "not_found":
+        say(response["error"]["message"])
+        return
     line = Text.assemble((status, f"bold {COLOURS.get(status, 'cyan')}"))
     line.append(f"  {response['action_id'] or 'no action'}")
     if response["duplicate"]:
@@ -97,9 +102,9 @@ def tell_list(rows: Sequence[Mapping[str, Any]]) -> None:
     """One action a line, its id whole: somebody will want to copy it."""
     console = Console(soft_wrap=True)
     for row in rows:
-        due = f"  due {row['due_at'][:19]}" if row["due_at"] else ""
-        line = Text.assemble(row["action_id"], "  ", (f"{row['status']:<10}", COLOURS.get(row["status"], "cyan")))
-        console.print(line.append(f"  {row['action_type']:<16}  {row['born'][:19]}{due}"))
+        due = f"  due {row['due_at'][:16]}Z" if row["due_at"] else ""
+        line = Text.assemble(row["action_id"], "  ", (f"{row['status']:<9}", COLOURS.get(row["status"], "cyan")))
+        console.print(line.append(f"  {row['action_type']:<14}  {row['born'][:16]}Z{due}"))
 
 
 @contextmanager
@@ -122,7 +127,7 @@ def tell_tally(tally: Tally) -> None:
 
 def _tally(tally: Tally) -> str:
     told = ", ".join(f"{count} {status}" for status, count in sorted(tally.by_status.items()))
-    return f"{tally.running} running, {tally.advanced} looked at" + (f": {told}" if told else "")
+    return f"{tally.running} running, {tally.advanced} handled" + (f": {told}" if told else "")
 
 
 def _note(entry: Mapping[str, Any]) -> str:

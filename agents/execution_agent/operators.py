@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from typing import Annotated, Any
 
@@ -12,6 +12,8 @@ from agents.execution_agent import console
 from agents.execution_agent.agent import ExecutionAgent
 from agents.execution_agent.shell import USAGE, ActionId, Json, agent_of, print_json, refused
 from domain.lifecycle import Status
+
+DUE_NOW = "It is due now; a worker carries it out: execution-agent work"
 
 Actor = Annotated[str, typer.Option(help="Who does this; recorded.")]
 Reason = Annotated[str, typer.Option(help="Why; recorded.")]
@@ -38,17 +40,25 @@ def register(app: typer.Typer) -> None:
 
 def cancel(action_id: ActionId, actor: Actor, reason: Reason, as_json: Json = False) -> None:
     """Make no attempt any more; while one runs, none after it."""
-    _act(as_json, lambda agent: agent.cancel(action_id, actor=actor, reason=reason))
+    _act(
+        as_json,
+        lambda agent: agent.cancel(action_id, actor=actor, reason=reason),
+        {"attempted": "An attempt is running; none will follow it."},
+    )
 
 
 def retry_now(action_id: ActionId, actor: Actor, reason: Reason, as_json: Json = False) -> None:
     """Make the next attempt due now."""
-    _act(as_json, lambda agent: agent.retry_now(action_id, actor=actor, reason=reason))
+    _act(
+        as_json,
+        lambda agent: agent.retry_now(action_id, actor=actor, reason=reason),
+        {"scheduled": DUE_NOW, "retrying": DUE_NOW},
+    )
 
 
 def redrive(action_id: ActionId, actor: Actor, reason: Reason, as_json: Json = False) -> None:
     """Give a failed action its retries once more, under the same effect key."""
-    _act(as_json, lambda agent: agent.redrive(action_id, actor=actor, reason=reason))
+    _act(as_json, lambda agent: agent.redrive(action_id, actor=actor, reason=reason), {"scheduled": DUE_NOW})
 
 
 def resolve(
@@ -66,8 +76,8 @@ def resolve(
 
 
 def bulk(
-    verb: Verb,
-    status: Annotated[Status, typer.Option(help="The actions in this status.")],
+    verb: Annotated[Verb, typer.Argument(metavar="VERB", help=f"One of {', '.join(Verb)}.")],
+    status: Annotated[Status, typer.Option(metavar="STATUS", help="The actions in this status.")],
     actor: Actor,
     reason: Reason,
     action_type: Annotated[str | None, typer.Option("--type", help="Only of this action type.")] = None,
@@ -94,7 +104,7 @@ def bulk(
 
 
 def list_actions(
-    status: Annotated[Status | None, typer.Option(help="Only those in this status.")] = None,
+    status: Annotated[Status | None, typer.Option(metavar="STATUS", help="Only those in this status.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=100_000, help="At most this many, the newest.")] = 50,
     as_json: Json = False,
 ) -> None:
@@ -107,13 +117,18 @@ def list_actions(
         console.tell_list(rows)
 
 
-def _act(as_json: bool, act: Callable[[ExecutionAgent], dict[str, Any]]) -> None:
+def _act(
+    as_json: bool, act: Callable[[ExecutionAgent], dict[str, Any]], explained: Mapping[str, str] | None = None
+) -> None:
+    """`explained`: what to tell a person of the status that the act left."""
     with agent_of(as_json) as agent:
         response = act(agent)
     if as_json:
         print_json(response)
     else:
         console.tell_status(response)
+        if explained and not _is_refused(response) and response["status"] in explained:
+            console.say(explained[response["status"]])
     raise typer.Exit(1 if _is_refused(response) else 0)
 
 

@@ -41,7 +41,7 @@ def test_it_is_listed_carried_out_and_idempotent_by_key(installed: Path, tmp_pat
 
     response = run(installed, tmp_path, "run", str(ROOT / "examples" / "record_touchpoint.json"))
 
-    assert (response["status"], response["result"]) == ("succeeded", {"lines": 1})
+    assert (response["status"], response["result"]) == ("succeeded", {"file": "touchpoints.jsonl"})
     written = [json.loads(line) for line in (tmp_path / "touchpoints.jsonl").read_text("utf-8").splitlines()]
     assert written == [
         {"key": f"{response['action_id']}-r0", "account": "ACME-1", "note": "Sent the renewal reminder."}

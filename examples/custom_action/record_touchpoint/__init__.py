@@ -34,13 +34,14 @@ class RecordTouchpoint(BaseAction[RecordTouchpointParameters]):
     def execute(self, prepared: Prepared[RecordTouchpointParameters], attempt: Attempt, world: World) -> Outcome:
         """An OSError before the write is certain: nothing happened. Any other exception would mean doubt."""
         path = Path(os.environ.get("TOUCHPOINTS_PATH", "touchpoints.jsonl"))
-        line = {"key": attempt.effect_key, **prepared.parameters.model_dump()}
+        line = json.dumps({"key": attempt.effect_key, **prepared.parameters.model_dump()}) + "\n"
         try:
-            written = path.read_text("utf-8").splitlines() if path.exists() else []
+            known = path.read_text("utf-8") if path.exists() else ""
             stream = path.open("a", encoding="utf-8")
         except OSError as error:
             return Retry("file_unavailable", f"cannot open {path}: {error.strerror}")
         with stream:
-            if not any(json.loads(known)["key"] == attempt.effect_key for known in written):
-                stream.write(json.dumps(line) + "\n")
-        return Succeeded({"lines": len(written) + 1}, reference=attempt.effect_key)
+            if line not in known:
+                # A process that was killed may have left half a line: it is not ours to complete.
+                stream.write(line if known.endswith("\n") or not known else "\n" + line)
+        return Succeeded({"file": str(path)}, reference=attempt.effect_key)
