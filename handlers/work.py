@@ -91,8 +91,11 @@ class Worker:
         """Takes what is due and, now and then, what a dead process left."""
         taken = self._take(pool, self._due())
         if self._world.clock.monotonic() >= self._next_take_over:
-            taken += self._take(pool, self._abandoned())
-            self._next_take_over = self._world.clock.monotonic() + TAKE_OVER_EVERY
+            abandoned = self._abandoned()
+            taken += self._take(pool, abandoned)
+            if not abandoned:
+                # As long as there are some, more than the threads can take at once, the next look is for the rest.
+                self._next_take_over = self._world.clock.monotonic() + TAKE_OVER_EVERY
         return taken
 
     def _due(self) -> list[str]:
@@ -105,7 +108,7 @@ class Worker:
             return []
         rows = self._agenda.views(str(Status.ATTEMPTED), MOST_ATTEMPTED)
         dead = {holder: self._world.holders.is_dead(holder) for holder in {row.holder for row in rows}}
-        return [row.action_id for row in rows if dead[row.holder]]
+        return [row.action_id for row in rows if dead[row.holder] and row.action_id not in self.tally.quarantined]
 
     def _take(self, pool: ThreadPoolExecutor, action_ids: Iterable[str]) -> int:
         """Hands to the threads what none of them has, and at most as much as keeps them busy."""

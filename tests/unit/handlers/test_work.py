@@ -109,7 +109,8 @@ def test_an_action_that_breaks_its_worker_is_set_aside_and_the_worker_goes_on() 
     assert {agent.status(action_id)["status"] for action_id in healthy} == {"succeeded"}
 
 
-def test_the_attempts_of_a_dead_process_are_taken_over_at_once(tmp_path: Path) -> None:
+@pytest.mark.parametrize("left_behind", [1, 30])
+def test_the_attempts_of_a_dead_process_are_taken_over_at_once(tmp_path: Path, left_behind: int) -> None:
     class Died(BaseException):
         pass
 
@@ -120,13 +121,14 @@ def test_the_attempts_of_a_dead_process_are_taken_over_at_once(tmp_path: Path) -
     before = agent_with(
         world=fake_world(clock=SystemClock(), holders=FakeHolders("before"), extras={"provider": die}), ledger=ledger
     )
-    with pytest.raises(Died):
-        before.process(greet())
+    for _ in range(left_behind):
+        with pytest.raises(Died):
+            before.process(greet())
     after = agent_with(
         world=fake_world(clock=SystemClock(), holders=FakeHolders("after", dead={"before"})), ledger=ledger
     )
     after.worker(threads=1).run(Event(), until_idle=True)
-    assert [row["status"] for row in after.list_actions()] == ["in_doubt"]
+    assert [row["status"] for row in after.list_actions()] == ["in_doubt"] * left_behind
 
 
 def test_a_worker_tells_how_far_it_is() -> None:
