@@ -1,0 +1,82 @@
+"""What a process of the storm does with its life, before it is struck."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from threading import Event
+from typing import Any
+
+from agents.execution_agent.agent import ExecutionAgent
+from tests.storm.places import Place
+from tests.storm.points import Kill
+from tests.storm.processes import Tell
+from tests.storm.story import Story, Way
+
+
+@dataclass(frozen=True)
+class Errand:
+    """Succeeds dead processes, then begins stories of its own. `killed` is struck at its kill, wherever that comes up.
+
+    `ask_again`: stories whose callers send their request once more. `ring`: stories to look at one by one.
+    """
+
+    place: Place
+    ask_again: Sequence[Story] = ()
+    ring: Sequence[Story] = ()
+    drain: bool = False
+    begin: Sequence[Story] = ()
+    killed: tuple[Story, Kill] | None = None
+
+    def __call__(self, tell: Tell) -> None:
+        if self.killed is not None:
+            story, kill = self.killed
+            self.place.points.arm(story.action_id, kill)
+        agent = self.place.open()
+        for story in self.ask_again:
+            tell_answer(tell, story, agent.process(story.request(accept=False), wait=0.0))
+        for story in self.ring:
+            agent.advance(story.action_id)
+        if self.drain:
+            do_what_is_due(agent)
+        for story in self.begin:
+            begin(agent, story, tell)
+        agent.close()
+
+
+def begin(agent: ExecutionAgent, story: Story, tell: Tell) -> None:
+    """The first process of a story, on whichever way."""
+    tell_answer(tell, story, agent.process(story.request(accept=story.way.accepts_first)))
+    if story.way is Way.BELL:
+        agent.advance(story.action_id)
+    elif story.way is Way.WORKER:
+        do_what_is_due(agent)
+
+
+def do_what_is_due(agent: ExecutionAgent, threads: int = 1) -> None:
+    """A worker, until it finds nothing more to do."""
+    agent.worker(threads=threads).run(Event(), until_idle=True)
+
+
+def tell_answer(tell: Tell, story: Story, response: dict[str, Any]) -> None:
+    """The answer has left the agent: whatever it says, the ledger must stand by it."""
+    answer = {name: response[name] for name in ("action_id", "status", "duplicate")}
+    tell({"key": story.key, "answer": answer})
+
+
+@dataclass(frozen=True)
+class Audit:
+    """Reads everything back, and tells it."""
+
+    place: Place
+    stories: Sequence[Story]
+
+    def __call__(self, tell: Tell) -> None:
+        agent = self.place.open()
+        for story in self.stories:
+            status = agent.status(story.action_id)
+            tell({"key": story.key, "status": status, "history": agent.history(story.action_id)})
+        if self.place.engine == "sqlite":
+            tell({"rows": {row["action_id"]: row["status"] for row in agent.list_actions(limit=100_000)}})
+            agent.close()
+        tell({"problems": self.place.problems()})
