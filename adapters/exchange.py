@@ -7,6 +7,7 @@ be pinned, a deadline be total, and be known whether a byte has left.
 from __future__ import annotations
 
 import socket
+import ssl
 import zlib
 from collections.abc import Iterable, Mapping
 from enum import Enum, auto
@@ -193,6 +194,8 @@ class _Wire(httpcore.NetworkBackend, httpcore.NetworkStream):
     ) -> httpcore.NetworkStream:
         self._stage = _Stage.SECURING
         # An end without TLS's own goodbye is an error: without a length, only that tells a whole answer from a cut one.
+        # Some builds of Python let OpenSSL overlook it.
+        ssl_context.options &= ~getattr(ssl, "OP_IGNORE_UNEXPECTED_EOF", 0)  # OpenSSL 1.1.1 has none
         self._socket = ssl_context.wrap_socket(
             self._timed(), server_hostname=server_hostname, suppress_ragged_eofs=False
         )
