@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import apsw
 from eventsourcing.persistence import StoredEvent
 
 from adapters import sqlite_events
@@ -24,7 +25,7 @@ class WatchedSQLiteRecorder(SQLiteRecorder):
         connection.set_commit_hook(self._in_commit)
         kill = watch.points.kill
         if kill is not None and kill.point.endswith(":checkpoint"):
-            connection.wal_autocheckpoint(1)
+            connection.set_wal_hook(_checkpoint)
 
     def insert_events(self, stored_events: Sequence[StoredEvent], **about: Any) -> None:
         if self._watch is None:
@@ -37,6 +38,12 @@ class WatchedSQLiteRecorder(SQLiteRecorder):
         if self._watch is not None:
             self._watch.points.reach_phase("inside")
         return False
+
+
+def _checkpoint(connection: apsw.Connection, database: str, _pages: int) -> int:
+    """After every commit, and waiting for readers: SQLite's own would be put off by any of them."""
+    connection.wal_checkpoint(database, apsw.SQLITE_CHECKPOINT_FULL)
+    return apsw.SQLITE_OK
 
 
 class WatchedSQLiteFactory(sqlite_events.SQLiteFactory):
