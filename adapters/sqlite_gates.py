@@ -20,6 +20,9 @@ log = logging.getLogger("execution_agent.gates")
 LOCK_TIMEOUT_MS = 1_000
 """How long to wait for another writer. A gate is not worth more."""
 
+FRESH = 0.25
+"""Seconds for which a target that was seen to be well is taken to be so: what others learn comes so much later."""
+
 _READ = "SELECT state FROM gates WHERE target = ?"
 _WRITE = "INSERT INTO gates (target, state) VALUES (?, ?) ON CONFLICT (target) DO UPDATE SET state = excluded.state"
 _FORGET = "DELETE FROM gates WHERE target = ?"
@@ -31,16 +34,22 @@ class SQLiteGates:
     def __init__(self, path: str) -> None:
         self._path = path
         self._troubled: set[str] = set()
+        self._well: dict[str, float] = {}
+        """When each target was last seen to be well."""
         # A session of the ledger's file: it knows what to do when the process forks.
         self._session = Session(self._connect)
 
     def enter(
         self, target: str, limits: Limits, token: str, *, now: float, lease_until: float, turn: float | None
     ) -> Entry:
+        if limits.are_none and 0 <= now - self._well.get(target, -FRESH) < FRESH:
+            return Pass(token)
         said: list[Entry] = [Pass(token)]
 
         def change(state: GateState) -> GateState:
             state, said[0] = enter(state, limits, token, now=now, lease_until=lease_until, turn=turn)
+            if state is OPEN_ROAD:
+                self._well[target] = now
             return state
 
         self._change(target, change)
@@ -51,6 +60,7 @@ class SQLiteGates:
     ) -> None:
         if health in (Health.HEALTHY, Health.NO_ANSWER) and limits.are_none and target not in self._troubled:
             return  # as `enter` has just read
+        self._well.pop(target, None)
         self._change(target, lambda state: leave(state, limits, token, health, now=now, retry_after=retry_after))
 
     def _change(self, target: str, change: Callable[[GateState], GateState]) -> None:
