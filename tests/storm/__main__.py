@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from importlib import import_module
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -145,8 +146,8 @@ def _stage(options: argparse.Namespace, began: float) -> Iterator[Stage]:
 
 def _make_forks_cheap() -> None:
     """What children need is imported here, and no collection touches it any more."""
-    import tenacity  # noqa: F401 - imported late by the agent
-
+    for imported_late in ("encodings.ascii", "handlers.work", "tenacity"):
+        import_module(imported_late)
     gc.collect()
     gc.freeze()
 

@@ -5,6 +5,7 @@ The forking process has one thread, and never opens a ledger.
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import selectors
@@ -106,7 +107,9 @@ def _live(work: Work, write: int, patience: int | None) -> None:
 
     try:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
-        signal.alarm(patience or 0)
+        if patience is not None:
+            signal.alarm(patience)
+            gc.disable()  # it would copy every page that is shared with the parent, for so short a life
         work(tell)
         code = 0
     except BaseException:  # noqa: BLE001 - told to the parent, whatever it is
