@@ -8,7 +8,8 @@
     }
 
 Only `url` is required. `undo` names the target that takes the call back. `secret` is one of Standard Webhooks: `whsec_`
-and 24 to 64 bytes in base64. A text may say `${NAME}`: the value in the environment, which may not be empty.
+and 16 to 64 bytes in base64, best 24 or more. A text may say `${NAME}`: the value in the environment, which may not be
+empty.
 The entry `*` is about URLs that an action brings itself. They are refused unless it allows them; `allow_hosts` then
 narrows them from any public host to exact names and `*.` with all names below.
 """

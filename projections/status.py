@@ -70,12 +70,6 @@ def refusal(error: Refused) -> Response:
     return Response(action_id=None, status="rejected", error=ErrorReport.of(error))
 
 
-def mismatch(action_id: str) -> Response:
-    """The answer to a key that another request has used: nothing done."""
-    message = "this idempotency_key was used by another request; send the same request again, or use a new key"
-    return Response(action_id, "rejected", error=ErrorReport(Code.IDEMPOTENCY_MISMATCH, message))
-
-
 def not_found(action_id: str) -> Response:
     """The answer about an action that nobody has heard of."""
     return Response(
