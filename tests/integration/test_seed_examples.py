@@ -73,7 +73,8 @@ def test_the_mail_is_written_and_the_story_told(agent: ExecutionAgent, request_:
 
 
 def test_lambda_answers_the_same(agent: ExecutionAgent) -> None:
-    payload = json.loads(json.dumps(PLAIN))
+    payload = json.loads((ROOT / "infra" / "events" / "direct_invoke.json").read_text("utf-8"))
+    assert payload == PLAIN
     response = json.loads(json.dumps(answer(agent, payload, Context(30_000))))
     assert response["status"] == "succeeded"
 
