@@ -16,23 +16,19 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from threading import Lock
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from adapters.aws import AwsService, require_aws
 from domain.errors import ConfigurationError, InvalidRecipient
-from domain.outcome import Failure, Outcome, Permanent, Retry, Succeeded, Unknown
+from domain.outcome import Failure, Outcome, Retry, Succeeded, Unknown
 from domain.ports import Email, EmailSender
 from domain.validators.recipient import check_recipient
 
 if TYPE_CHECKING:
     from ssl import SSLContext
 
-    from botocore.exceptions import BotoCoreError, ClientError
-    from mypy_boto3_sesv2.client import SESV2Client
-
 _SMTP = re.compile(r"smtp://(?:\[(?P<ipv6>[0-9A-Fa-f:.]+)\]|(?P<host>[A-Za-z0-9.-]+)):(?P<port>[0-9]{1,5})/?")
 _SENDER = re.compile(r'(?P<name>[^<>"\\]{1,60}?) *<(?P<named>[^<>]*)>|(?P<bare>[^<>]*)')
-_LONGEST_WORDS = 200
 
 
 def email_sender(setting: str, sender: str) -> EmailSender:
@@ -47,7 +43,7 @@ def email_sender(setting: str, sender: str) -> EmailSender:
         if 0 < port < 65536:
             return SmtpSender(match["ipv6"] or match["host"], port, sender)
     if setting == "ses:":
-        _require_boto3()
+        require_aws("EXECUTION_AGENT_EMAIL=ses:")
         return SesSender(sender)
     raise ConfigurationError("EXECUTION_AGENT_EMAIL must be outbox:DIR, smtp://HOST:PORT (without a login) or ses:")
 
@@ -136,68 +132,38 @@ class SmtpSender(_ComposingSender):
 class SesSender(_ComposingSender):
     """Hands each message to Amazon SES v2, once: the SDK repeats nothing."""
 
-    # A client's time-outs are fixed, and building one is dear: there is one for each of these deadlines, when needed.
-    _DEADLINES = (60.0, 30.0, 20.0, 13.0, 8.0, 5.0, 3.0, 2.0, 1.0)
-
     def __init__(self, sender: str, *, region: str | None = None, endpoint_url: str | None = None) -> None:
         """`region` and `endpoint_url` default to the usual AWS variables. Raises ConfigurationError."""
         super().__init__(sender)
-        self._region, self._endpoint_url = region, endpoint_url
-        self._clients: dict[float, SESV2Client] = {}
-        self._building = Lock()
+        self._ses = AwsService(
+            "sesv2",
+            title="SES",
+            region=region,
+            endpoint_url=endpoint_url,
+            not_now=frozenset({"SendingPausedException"}),
+        )
 
     def send(self, message: bytes, *, recipient: str, effect_key: str, timeout: float) -> Outcome:
         """`result` is `{"message_id"}`: SES's own, which is also the reference. SES replaces the Message-ID that it is
         given; the tag and X-Effect-Key stay."""
-        from botocore.exceptions import BotoCoreError, ClientError
-        from botocore.parsers import ResponseParserError
-
-        addressee = check_recipient(recipient)
-        try:
-            client = self._client(timeout)
-        except (BotoCoreError, ValueError) as error:
-            return Permanent(_snake_case(type(error).__name__), f"SES cannot be used as it is configured: {error}")
-        try:
-            response = client.send_email(
-                FromEmailAddress=self._sender.address,
-                Destination={"ToAddresses": [addressee]},
-                Content={"Raw": {"Data": message}},
-                EmailTags=[{"Name": "effect_key", "Value": effect_key}],
-            )
-        except ClientError as error:
-            return _answered(error)
-        except BotoCoreError as error:
-            return _unanswered(error)
-        except (ResponseParserError, AttributeError, TypeError, ValueError):  # so its parsers end on what is not SES
-            return Unknown("ses_unreadable_reply", "SES answered, and the answer makes no sense")
-        message_id = response.get("MessageId")
+        answer = self._ses.call(
+            "send_email",
+            timeout=timeout,
+            FromEmailAddress=self._sender.address,
+            Destination={"ToAddresses": [check_recipient(recipient)]},
+            Content={"Raw": {"Data": message}},
+            EmailTags=[{"Name": "effect_key", "Value": effect_key}],
+        )
+        if not isinstance(answer, Mapping):
+            return answer
+        message_id = answer.get("MessageId")
         if not message_id or not isinstance(message_id, str):
-            return Unknown("ses_unreadable_reply", "SES answered, and without a message id")
+            return self._ses.unreadable("without a message id")
         return Succeeded({"message_id": message_id}, reference=message_id)
 
     def close(self) -> None:
         """Ends the connections that wait for a next message."""
-        for client in self._clients.values():
-            client.close()
-
-    def _client(self, timeout: float) -> SESV2Client:
-        deadline = next((known for known in self._DEADLINES if known <= timeout), timeout)
-        with self._building:
-            if deadline not in self._clients:
-                self._clients[deadline] = self._new_client(deadline)
-            return self._clients[deadline]
-
-    def _new_client(self, deadline: float) -> SESV2Client:
-        from boto3.session import Session
-        from botocore.config import Config
-
-        connecting = min(5.0, deadline / 3)
-        config = Config(
-            connect_timeout=connecting,
-            read_timeout=deadline - connecting,
-            retries={"mode": "standard", "total_max_attempts": 1},
-        )
-        return Session().client("sesv2", region_name=self._region, endpoint_url=self._endpoint_url, config=config)
+        self._ses.close()
 
 
 def _writable(directory: str) -> Path:
@@ -212,13 +178,6 @@ def _writable(directory: str) -> Path:
             f"EXECUTION_AGENT_EMAIL cannot be outbox:{directory}; {existing} is not a directory to write in"
         )
     return path
-
-
-def _require_boto3() -> None:
-    from importlib.util import find_spec
-
-    if find_spec("boto3") is None:
-        raise ConfigurationError('EXECUTION_AGENT_EMAIL=ses: needs boto3; install "execution-agent[aws]"')
 
 
 def _written(path: Path, message: bytes) -> Failure | None:
@@ -262,60 +221,3 @@ def _sync(directory: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-_NOT_NOW = frozenset(
-    {
-        "TooManyRequestsException",
-        "LimitExceededException",
-        "SendingPausedException",
-        "Throttling",
-        "ThrottlingException",
-        "ExpiredToken",
-        "ExpiredTokenException",
-    }
-)
-"""What SES says when it did not take the message and may take it later."""
-
-_NEVER_LEFT_FOR_NOW = frozenset(
-    {"EndpointConnectionError", "ConnectTimeoutError", "ProxyConnectionError", "CredentialRetrievalError"}
-)
-"""What botocore raises when not a byte of the message has left."""
-
-_NEVER_LEFT_FOR_GOOD = frozenset({"NoCredentialsError", "PartialCredentialsError", "ParamValidationError"})
-"""The same, and only another configuration changes it."""
-
-
-def _answered(error: ClientError) -> Failure:
-    said: Mapping[str, Any] = error.response.get("Error", {})
-    metadata: Mapping[str, Any] = error.response.get("ResponseMetadata", {})
-    status, name = metadata.get("HTTPStatusCode", 0), said.get("Code", "")
-    code, message = _snake_case(name), f"SES answered {status} {name}: {said.get('Message', '')}"[:_LONGEST_WORDS]
-    if name in _NOT_NOW or status == 429:
-        return Retry(code, message, retry_after=_seconds(metadata.get("HTTPHeaders", {}).get("retry-after")))
-    if 400 <= status < 500:
-        return Permanent(code, message)
-    return Unknown(code, message)
-
-
-def _unanswered(error: BotoCoreError) -> Failure:
-    name = type(error).__name__
-    code, message = _snake_case(name), str(error)[:_LONGEST_WORDS]
-    if name in _NEVER_LEFT_FOR_GOOD:
-        return Permanent(code, message)
-    # TLS that fails on the certificate never carried a byte; TLS that breaks otherwise may have.
-    if name in _NEVER_LEFT_FOR_NOW or (name == "SSLError" and "CERTIFICATE_VERIFY_FAILED" in str(error)):
-        return Retry(code, message)
-    return Unknown(code, message)
-
-
-def _snake_case(name: str) -> str:
-    """`TooManyRequestsException` is `too_many_requests`, a bare status `502` is `ses_502`."""
-    stem = re.sub("(Exception|Error)$", "", name)
-    words = re.sub("(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", stem).lower()
-    code = re.sub("[^a-z0-9]+", "_", words)
-    return code if code[:1].isalpha() else f"ses_{code}"
-
-
-def _seconds(retry_after: str | None) -> float | None:
-    return float(retry_after) if retry_after and retry_after.isdecimal() else None

@@ -1,0 +1,176 @@
+"""The one way to have an AWS service do something: sent once, and every way that it can end is classed.
+
+    the service answers                              -> its answer, a mapping
+    it says "not now", or nothing has left           -> Retry
+    it refuses (4xx), or cannot be asked at all      -> Permanent
+    it fails (5xx), hangs up, or makes no sense      -> Unknown
+
+The SDK repeats nothing: the ledger is the one retry layer. The ledger's own tables have another client, in
+`adapters.dynamodb`, because what goes there is safe to send again.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+
+from domain.errors import ConfigurationError
+from domain.outcome import Failure, Permanent, Retry, Unknown
+
+if TYPE_CHECKING:
+    from botocore.client import BaseClient
+    from botocore.exceptions import BotoCoreError, ClientError
+
+LONGEST_WORDS = 200
+"""Characters of a service's message that are kept."""
+
+_DEADLINES = (60.0, 30.0, 20.0, 13.0, 8.0, 5.0, 3.0, 2.0, 1.0)
+"""Seconds. A client's time-outs are fixed, and building one is dear: there is one for each of these, when needed."""
+
+_NOT_NOW = frozenset(
+    {
+        "ExpiredToken",
+        "ExpiredTokenException",
+        "LimitExceededException",
+        "RequestLimitExceeded",
+        "Throttling",
+        "ThrottlingException",
+        "TooManyRequestsException",
+    }
+)
+"""What any service says when it did nothing, and may do it later."""
+
+_NEVER_LEFT_FOR_NOW = frozenset(
+    {"EndpointConnectionError", "ConnectTimeoutError", "ProxyConnectionError", "CredentialRetrievalError"}
+)
+"""What botocore raises when not a byte of the request has left."""
+
+_NEVER_LEFT_FOR_GOOD = frozenset(
+    {"NoCredentialsError", "NoRegionError", "ParamValidationError", "PartialCredentialsError"}
+)
+"""The same, and only another configuration changes it."""
+
+
+class AwsService:
+    """One service. For any number of threads; its clients are built when they are first needed."""
+
+    def __init__(
+        self,
+        service: str,
+        *,
+        title: str,
+        region: str | None = None,
+        endpoint_url: str | None = None,
+        not_now: frozenset[str] = frozenset(),
+    ) -> None:
+        """`service` is botocore's name, `title` people's; region and endpoint default to the usual AWS variables.
+
+        `not_now` are error codes by which this service says that it did nothing, and may do it later.
+        """
+        self._service, self._title = service, title
+        self._region, self._endpoint_url = region, endpoint_url
+        self._not_now = _NOT_NOW | not_now
+        self._clients: dict[float, BaseClient] = {}
+        self._building = Lock()
+
+    def call(self, operation: str, *, timeout: float, **parameters: Any) -> Mapping[str, Any] | Failure:
+        """`operation` in botocore's spelling (`send_email`), sent once; `timeout` is the total deadline in seconds."""
+        from botocore.exceptions import BotoCoreError, ClientError
+        from botocore.parsers import ResponseParserError
+
+        try:
+            client = self._client(timeout)
+        except (BotoCoreError, ValueError) as error:
+            code = self._code(type(error).__name__)
+            return Permanent(code, f"{self._title} cannot be used as it is configured: {_words(error)}")
+        try:
+            answer = getattr(client, operation)(**parameters)
+        except ClientError as error:
+            return self._answered(error)
+        except BotoCoreError as error:
+            return self._unanswered(error)
+        except (ResponseParserError, AttributeError, TypeError, ValueError):  # so parsers end on what is not AWS
+            return self.unreadable("the answer makes no sense")
+        return answer if isinstance(answer, Mapping) else self.unreadable("the answer makes no sense")
+
+    def unreadable(self, why: str) -> Unknown:
+        """An answer came, and does not say what it must."""
+        code = f"{re.sub('[^a-z0-9]+', '_', self._title.lower())}_unreadable_reply"
+        return Unknown(code, f"{self._title} answered, and {why}")
+
+    def close(self) -> None:
+        """Ends the connections that wait for a next request."""
+        for client in self._clients.values():
+            client.close()
+
+    def _client(self, timeout: float) -> BaseClient:
+        deadline = next((known for known in _DEADLINES if known <= timeout), timeout)
+        with self._building:
+            if deadline not in self._clients:
+                self._clients[deadline] = self._new_client(deadline)
+            return self._clients[deadline]
+
+    def _new_client(self, deadline: float) -> BaseClient:
+        # Not boto3: it adds its own import to the cold start, and nothing that is used here.
+        from botocore.config import Config
+        from botocore.session import Session
+
+        connecting = min(5.0, deadline / 3)
+        config = Config(
+            connect_timeout=connecting,
+            read_timeout=deadline - connecting,
+            retries={"mode": "standard", "total_max_attempts": 1},
+        )
+        return Session().create_client(
+            self._service, region_name=self._region, endpoint_url=self._endpoint_url, config=config
+        )
+
+    # -- how it ends ------------------------------------------------------------------------------------------------
+
+    def _answered(self, error: ClientError) -> Failure:
+        said: Mapping[str, Any] = error.response.get("Error", {})
+        metadata: Mapping[str, Any] = error.response.get("ResponseMetadata", {})
+        status, name = metadata.get("HTTPStatusCode", 0), str(said.get("Code", ""))
+        code = self._code(name)
+        message = f"{self._title} answered {status} {name}: {said.get('Message', '')}"[:LONGEST_WORDS]
+        if name in self._not_now or status == 429:
+            return Retry(code, message, retry_after=_seconds(metadata.get("HTTPHeaders", {}).get("retry-after")))
+        if 400 <= status < 500:
+            return Permanent(code, message)
+        return Unknown(code, message)
+
+    def _unanswered(self, error: BotoCoreError) -> Failure:
+        name = type(error).__name__
+        code, message = self._code(name), _words(error)
+        if name in _NEVER_LEFT_FOR_GOOD:
+            return Permanent(code, message)
+        # TLS that fails on the certificate never carried a byte; TLS that breaks otherwise may have.
+        if name in _NEVER_LEFT_FOR_NOW or (name == "SSLError" and "CERTIFICATE_VERIFY_FAILED" in str(error)):
+            return Retry(code, message)
+        return Unknown(code, message)
+
+    def _code(self, name: str) -> str:
+        """`TooManyRequestsException` is `too_many_requests`, a bare status `502` of SES is `ses_502`."""
+        stem = re.sub("(Exception|Error)$", "", name)
+        words = re.sub("(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", stem).lower()
+        code = re.sub("[^a-z0-9]+", "_", words)
+        prefix = re.sub("[^a-z0-9]+", "_", self._title.lower())
+        return code if code[:1].isalpha() else f"{prefix}_{code}"
+
+
+def require_aws(setting: str) -> None:
+    """Raises ConfigurationError where the library is not installed that `setting` asks for."""
+    from importlib.util import find_spec
+
+    if find_spec("botocore") is None:
+        raise ConfigurationError(f'{setting} needs botocore; install "execution-agent[aws]"')
+
+
+def _words(error: Exception) -> str:
+    return str(error)[:LONGEST_WORDS]
+
+
+def _seconds(retry_after: str | None) -> float | None:
+    return float(retry_after) if retry_after and retry_after.isdecimal() else None
