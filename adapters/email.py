@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 from adapters.aws import AwsService, require_aws
 from domain.errors import ConfigurationError, InvalidRecipient
-from domain.outcome import Failure, Outcome, Retry, Succeeded, Unknown
+from domain.outcome import CannotTell, Executed, Failure, Finding, Outcome, Retry, Succeeded, Unknown
 from domain.ports import Email, EmailSender
 from domain.validators.recipient import check_recipient
 
@@ -90,6 +90,15 @@ class _ComposingSender:
 
         return compose(email, sender=self._sender, effect_key=effect_key, at=at)
 
+    @property
+    def can_probe(self) -> bool:
+        """SMTP and SES cannot be asked for a message by its effect key; who can overrides this."""
+        return False
+
+    def probe(self, effect_key: str, *, timeout: float) -> Finding:  # noqa: ARG002
+        """Nothing is found where nobody can be asked."""
+        return CannotTell("this transport keeps no record that can be asked for", again=False)
+
 
 class OutboxSender(_ComposingSender):
     """Writes each message to `<effect_key>.eml` in a directory, which is made when it is first needed."""
@@ -101,12 +110,27 @@ class OutboxSender(_ComposingSender):
 
     def send(self, message: bytes, *, recipient: str, effect_key: str, timeout: float) -> Outcome:  # noqa: ARG002
         """`result` is `{"message_id", "outbox"}`: the file's path. A disk keeps no deadline."""
+        return _written(self._path(effect_key), message) or self._done(effect_key)
+
+    @property
+    def can_probe(self) -> bool:
+        return True
+
+    def probe(self, effect_key: str, *, timeout: float) -> Finding:  # noqa: ARG002
+        """A file that is there was written whole. One that is not may have been picked up: that tells nothing."""
+        path, done = self._path(effect_key), self._done(effect_key)
+        if path.is_file():
+            return Executed({"outbox": str(path)}, done.result, done.reference)
+        return CannotTell(f"{path.name} is not in the outbox: it was not written, or was picked up", again=False)
+
+    def _path(self, effect_key: str) -> Path:
         from adapters.email_message import check_effect_key
 
-        path = self._directory / f"{check_effect_key(effect_key)}.eml"
+        return self._directory / f"{check_effect_key(effect_key)}.eml"
+
+    def _done(self, effect_key: str) -> Succeeded:
         message_id = self._sender.message_id(effect_key)
-        done = Succeeded({"message_id": message_id, "outbox": str(path)}, reference=message_id)
-        return _written(path, message) or done
+        return Succeeded({"message_id": message_id, "outbox": str(self._path(effect_key))}, reference=message_id)
 
 
 class SmtpSender(_ComposingSender):

@@ -20,8 +20,22 @@ from domain.events import ACTION_TOPIC, ActionEvent
 from domain.gate import Closed
 from domain.instant import to_text
 from domain.lifecycle import Life, Status, require_may_follow
-from domain.policy import Decision, Delivery, Doubt, FallBack, GiveUp, InDoubt, Reason, RetryAt, is_key_window_over
+from domain.policy import (
+    Decision,
+    Delivery,
+    Doubt,
+    FallBack,
+    GiveUp,
+    InDoubt,
+    Reason,
+    RetryAt,
+    is_key_window_over,
+    next_probe,
+)
 from domain.standing import Standing
+
+PROBE = "probe"
+"""Who resolved a doubt, where no person did."""
 
 
 class Verdict(StrEnum):
@@ -91,6 +105,7 @@ class Action(Standing):
         *,
         delivery: Delivery,
         facts: Mapping[str, Any] | None = None,
+        can_probe: bool = False,
         at: datetime,
     ) -> None:
         """The intent. Only when this is on disk may the first byte leave."""
@@ -105,6 +120,7 @@ class Action(Standing):
             key_until=None if self.key_until else _text(lease.key_until),
             holder=lease.holder,
             facts=facts or None,
+            can_probe=can_probe or None,
         )
 
     def succeed(self, success: outcome.Succeeded, *, epoch: int, at: datetime) -> None:
@@ -121,20 +137,24 @@ class Action(Standing):
             return
         told = {"code": failure.code, "message": failure.message}
         if isinstance(decision, InDoubt):
-            self._happened(events.InDoubt, at, reason=str(decision.reason), **told)
+            self._doubt(decision.reason, at, **told)
             return
-        goes_on = isinstance(decision, RetryAt | FallBack) and self.cancel_requested is None
         self._happened(
-            events.AttemptFailed,
-            at,
-            epoch=epoch,
-            failure=kind_of(failure),
-            retry_at=_text(decision.at) if goes_on and isinstance(decision, RetryAt | FallBack) else None,
-            next_route=self.route + 1 if goes_on and isinstance(decision, FallBack) else None,
-            **told,
+            events.AttemptFailed, at, epoch=epoch, failure=kind_of(failure), **self._what_follows(decision), **told
         )
+        self._end_unless_it_goes_on(decision, at, **told)
+
+    def _what_follows(self, decision: Decision) -> dict[str, Any]:
+        if self.cancel_requested is not None or not isinstance(decision, RetryAt | FallBack):
+            return {}
+        return {
+            "retry_at": _text(decision.at),
+            "next_route": self.route + 1 if isinstance(decision, FallBack) else None,
+        }
+
+    def _end_unless_it_goes_on(self, decision: Decision, at: datetime, *, code: str, message: str) -> None:
         if isinstance(decision, GiveUp):
-            self._happened(events.Failed, at, reason=str(decision.reason), **told)
+            self._happened(events.Failed, at, reason=str(decision.reason), code=code, message=message)
         elif self.cancel_requested is not None:
             wish = self.cancel_requested
             self.cancel(Order(wish.by, wish.why, wish.bulk), at=at)
@@ -201,6 +221,8 @@ class Action(Standing):
                 raise IllegalTransition("it will not be attempted again: that was ordered already")
             self._happened(events.CancelRequested, at, **order.as_event())
         elif self.doubted and self.status is Status.RETRYING:
+            if self.cancel_requested is None:
+                self._happened(events.CancelRequested, at, **order.as_event())
             message = f"cancelled by {order.by}: {order.why}; an earlier attempt may have taken effect"
             self._doubt(Doubt.EARLIER_ATTEMPT_UNKNOWN, at, code="cancelled", message=message)
         else:
@@ -227,10 +249,47 @@ class Action(Standing):
             told = {"code": "not_executed", "message": f"resolved by {order.by}: {order.why}"}
             self._happened(events.Failed, at, reason=str(Reason.NOT_EXECUTED), **told)
 
+    # -- the provider, asked ----------------------------------------------------------------------------------------
+
+    def settle(self, finding: outcome.Finding, decision: RetryAt | FallBack | GiveUp, *, at: datetime) -> None:
+        """What the provider says of the attempt in doubt. `decision` is what would follow if nothing was done.
+
+        "Not executed" is no verdict while a process may still wake up and act: the provider can only tell of the past.
+        """
+        if isinstance(finding, outcome.Executed):
+            self._resolved_by_probe(Verdict.EXECUTED, finding.evidence, at)
+            self._succeeded_with(outcome.Succeeded(finding.result, finding.reference, finding.undo), at)
+        elif isinstance(finding, outcome.NotExecuted) and not self.may_still_act:
+            self._resolved_by_probe(Verdict.NOT_EXECUTED, finding.evidence, at, **self._what_follows(decision))
+            message = "the provider was asked: it was not executed"
+            self._end_unless_it_goes_on(decision, at, code="not_executed", message=message)
+        else:
+            self._stays_in_doubt(finding, at)
+
+    def _resolved_by_probe(self, verdict: Verdict, evidence: Mapping[str, Any], at: datetime, **follows: Any) -> None:
+        why = "the provider was asked"
+        self._happened(
+            events.Resolved, at, verdict=str(verdict), by=PROBE, why=why, evidence=dict(evidence) or None, **follows
+        )
+
+    def _stays_in_doubt(self, finding: outcome.NotExecuted | outcome.CannotTell, at: datetime) -> None:
+        if isinstance(finding, outcome.NotExecuted):
+            word, message = (
+                Verdict.NOT_EXECUTED.value,
+                "not executed so far; the process that attempted it may still act",
+            )
+            again = True
+        else:
+            word, message, again = "cannot_tell", finding.message, finding.again
+        again_at = next_probe(self.probes + 1, at) if again else None
+        evidence = dict(finding.evidence) or None
+        self._happened(events.Probed, at, finding=word, message=message, evidence=evidence, again_at=_text(again_at))
+
     # -- deciding ---------------------------------------------------------------------------------------------------
 
     def _doubt(self, reason: Doubt, at: datetime, *, code: str, message: str) -> None:
-        self._happened(events.InDoubt, at, reason=str(reason), code=code, message=message)
+        probe_at = next_probe(0, at) if self.can_probe else None
+        self._happened(events.InDoubt, at, reason=str(reason), code=code, message=message, probe_at=_text(probe_at))
 
     def _happened(self, event: type[ActionEvent], at: datetime, **says: Any) -> None:
         """What `trigger_event` does, after the table was asked, and without what only other aggregates need."""

@@ -10,7 +10,8 @@
 
 `prepare` has no side effect and runs before the attempt is recorded: whatever can be refused is refused there.
 `execute` runs once for each attempt, after its intent is on disk. It answers with one of the four classes of
-`domain.outcome`; an exception that escapes from it means that nobody knows: Unknown.
+`domain.outcome`; an exception that escapes from it means that nobody knows: Unknown. Then `probe`, where a type has it,
+asks the provider what became of it.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 from pydantic import BaseModel, ConfigDict
 
 from domain.gate import Limits
-from domain.outcome import Outcome
+from domain.outcome import Finding, Outcome
 from domain.policy import Delivery
 from domain.ports import World
 
@@ -53,6 +54,18 @@ class Attempt(Intent):
     """One try, its intent on disk. `timeout` is the total deadline, in seconds from now."""
 
     number: int
+    timeout: float
+
+
+@dataclass(frozen=True)
+class Inquiry(Intent):
+    """A question about the attempt number `number`, which began at `at` with these `facts` and is in doubt.
+
+    `timeout` is the total deadline of the question, in seconds from now.
+    """
+
+    number: int
+    facts: Mapping[str, Any]
     timeout: float
 
 
@@ -98,3 +111,14 @@ class BaseAction(ABC, Generic[P]):
     @abstractmethod
     def execute(self, prepared: Prepared[P], attempt: Attempt, world: World) -> Outcome:
         """The side effect, once."""
+
+    def probe(self, parameters: P, inquiry: Inquiry, world: World) -> Finding:
+        """What became of an attempt in doubt? Asks the provider by the effect key, and changes nothing.
+
+        Types that can ask override this. NotExecuted is for what is certain and final; an exception tells nothing.
+        """
+        raise NotImplementedError
+
+    def can_probe(self, world: World) -> bool:  # noqa: ARG002 - for those whose provider decides
+        """Whether the provider can be asked at all."""
+        return type(self).probe is not BaseAction.probe

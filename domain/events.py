@@ -99,7 +99,7 @@ class Attempted(ActionEvent):
 
     `facts` say what will be sent (a template's hash, a target's name); `delivery` is what may be done in doubt;
     `holder` is the process that attempts. A fallback has a `route` above 0 and an effect key of its own;
-    `key_until` is when the provider forgets the key.
+    `key_until` is when the provider forgets the key; `can_probe`: the provider can be asked what became of it.
     """
 
     attempt: int
@@ -110,6 +110,7 @@ class Attempted(ActionEvent):
     key_until: str | None = None
     holder: str | None = None
     facts: Mapping[str, Any] | None = None
+    can_probe: bool | None = None
 
     life = Life.ATTEMPTED
     TOPIC = Life.ATTEMPTED.topic
@@ -135,11 +136,15 @@ class AttemptFailed(ActionEvent):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class InDoubt(ActionEvent):
-    """It cannot be known whether the effect happened. `reason` is of a closed list (`domain.policy.Doubt`)."""
+    """It cannot be known whether the effect happened. `reason` is of a closed list (`domain.policy.Doubt`).
+
+    `probe_at` is when the provider will be asked, None that it cannot be, or that a person is needed.
+    """
 
     reason: str
     code: str
     message: str
+    probe_at: str | None = None
 
     life = Life.IN_DOUBT
     TOPIC = Life.IN_DOUBT.topic
@@ -172,13 +177,19 @@ class Failed(ActionEvent):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Resolved(ActionEvent):
-    """What was in doubt is known now. `verdict` is executed or not_executed; `evidence` is what shows it."""
+    """What was in doubt is known now. `verdict` is executed or not_executed; `evidence` is what shows it.
+
+    `by` is a person or `probe`. Where a probe found that nothing happened, `retry_at` says when the next attempt is
+    due, and `next_route` which fallback takes over; None that nothing follows by itself.
+    """
 
     verdict: str
     by: str
     why: str
     evidence: Mapping[str, Any] | None = None
     bulk: str | None = None
+    retry_at: str | None = None
+    next_route: int | None = None
 
     life = Life.RESOLVED
     TOPIC = Life.RESOLVED.topic
@@ -260,6 +271,20 @@ class Deferred(ActionEvent):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
+class Probed(ActionEvent):
+    """The provider was asked, and the doubt stays. `finding` is cannot_tell or not_executed; `again_at` is when it will
+    be asked once more, None that a person has to find out."""
+
+    finding: str
+    message: str
+    evidence: Mapping[str, Any] | None = None
+    again_at: str | None = None
+
+    life = Life.PROBED
+    TOPIC = Life.PROBED.topic
+
+
+@dataclass(frozen=True, eq=False, repr=False)
 class LateOutcome(ActionEvent):
     """A zombie's answer: it named an epoch that is over. Kept, not applied."""
 
@@ -292,6 +317,7 @@ REGISTRY: Mapping[str, type[ActionEvent]] = {
         BroughtForward,
         Deferred,
         LateOutcome,
+        Probed,
     )
 }
 """Every topic that may stand in a ledger."""

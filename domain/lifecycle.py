@@ -4,18 +4,20 @@
         │
         ▼             ┌───────────────────────────────┐
     validated ──► attempted ──► succeeded ◄── resolved ◄── in_doubt
-        │          ▲     │                        │           ▲
-        │          │     ├────────────────────────┼───────────┤  nobody can tell, or one attempt
-        │          │     ▼                        ▼           │  was unknown and no other may follow
-        │          └─ attempt_failed ─────────► failed        │
-        │          │     │   │                  │             │
-        │       redriven │   └──────────────────┼─────────────┘
-        │          ▲     │                      │
-        ▼          └─────┼──────────────────────┘
+        │          ▲     │                     │  │           ▲
+        │          │     ├─────────────────────┼──┼───────────┤  nobody can tell, or one attempt
+        │          │     ▼                     │  ▼           │  was unknown and no other may follow
+        │          ├─ attempt_failed ──────────┼► failed      │
+        │          │     │   │                 │  │           │
+        │          │     │   └─────────────────┼──┼───────────┘
+        │          ├─────┼─────────────────────┘  │  a probe found that certainly nothing happened
+        │       redriven │                        │
+        │          ▲     │                        │
+        ▼          └─────┼────────────────────────┘
     cancelled, expired ◄─┘
 
-Some events move nothing: a wish to cancel what is just being attempted, a due time put off or brought forward,
-and `late_outcome`, which keeps what a zombie had to say.
+Some events move nothing: a wish to cancel what is just being attempted, a due time put off or brought forward, a
+question to the provider that left the doubt as it was, and `late_outcome`, which keeps what a zombie had to say.
 """
 
 from __future__ import annotations
@@ -44,6 +46,7 @@ class Life(StrEnum):
     CANCEL_REQUESTED = "cancel_requested"
     BROUGHT_FORWARD = "brought_forward"
     DEFERRED = "deferred"
+    PROBED = "probed"
     LATE_OUTCOME = "late_outcome"
 
     @property
@@ -66,7 +69,7 @@ class Status(StrEnum):
     EXPIRED = "expired"
 
 
-_WAITING = frozenset({Life.VALIDATED, Life.ATTEMPT_FAILED, Life.REDRIVEN})
+_WAITING = frozenset({Life.VALIDATED, Life.ATTEMPT_FAILED, Life.REDRIVEN, Life.RESOLVED})
 """Accepted, not over, and no attempt running."""
 
 MAY_FOLLOW: Mapping[Life, frozenset[Life | None]] = {
@@ -82,22 +85,23 @@ MAY_FOLLOW: Mapping[Life, frozenset[Life | None]] = {
     Life.REDRIVEN: frozenset({Life.FAILED}),
     Life.CANCELLED: _WAITING,
     Life.EXPIRED: _WAITING,
-    Life.CANCEL_REQUESTED: frozenset({Life.ATTEMPTED}),
+    Life.CANCEL_REQUESTED: frozenset({Life.ATTEMPTED, Life.ATTEMPT_FAILED}),
     Life.BROUGHT_FORWARD: _WAITING,
     Life.DEFERRED: _WAITING,
+    Life.PROBED: frozenset({Life.IN_DOUBT}),
     Life.LATE_OUTCOME: frozenset(Life)
     - {
         Life.REQUESTED,
         Life.REJECTED,
         Life.VALIDATED,
-        Life.RESOLVED,
         Life.CANCEL_REQUESTED,
         Life.BROUGHT_FORWARD,
         Life.DEFERRED,
+        Life.PROBED,
         Life.LATE_OUTCOME,
     },
 }
-"""What may come after what. None is the empty life, before the first event. `resolved` never stands last."""
+"""What may come after what. None is the empty life, before the first event."""
 
 STATUS_AFTER: Mapping[Life, Status] = {
     Life.REQUESTED: Status.REQUESTED,
@@ -106,7 +110,7 @@ STATUS_AFTER: Mapping[Life, Status] = {
     Life.ATTEMPTED: Status.ATTEMPTED,
     Life.ATTEMPT_FAILED: Status.RETRYING,
     Life.IN_DOUBT: Status.IN_DOUBT,
-    Life.RESOLVED: Status.IN_DOUBT,
+    Life.RESOLVED: Status.RETRYING,
     Life.SUCCEEDED: Status.SUCCEEDED,
     Life.FAILED: Status.FAILED,
     Life.REDRIVEN: Status.SCHEDULED,

@@ -50,5 +50,34 @@ class Unknown:
     retry_after: float | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Executed:
+    """A probe found the effect. `evidence` is what shows it; the rest is what `Succeeded` would have said."""
+
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+    result: Mapping[str, Any] = field(default_factory=dict)
+    reference: str | None = None
+    undo: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NotExecuted:
+    """A probe found that the effect certainly did not happen, and that nothing on its way can bring it about."""
+
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class CannotTell:
+    """A probe found nothing certain. `again`: it may know more later."""
+
+    message: str
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+    again: bool = True
+
+
+Finding: TypeAlias = Executed | NotExecuted | CannotTell
+"""What a probe of a doubtful attempt may find."""
+
 Failure: TypeAlias = Permanent | Retry | Unknown
 Outcome: TypeAlias = Succeeded | Permanent | Retry | Unknown

@@ -26,6 +26,16 @@ LONGEST_WAIT = timedelta(days=1)
 """No provider and no exponent makes an action wait longer between two attempts."""
 
 
+LEASE_LAPSED = "lease_lapsed"
+"""The code of an attempt whose process is gone, and not known to be dead: it may wake up and act after all."""
+
+HOLDER_DIED = "holder_died"
+"""The code of an attempt whose process is certainly dead."""
+
+PROBE_WAITS = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 30, 120, 720, 1440))
+"""How long a doubt waits for its first probe, its second, and so on; then it waits for a person."""
+
+
 class Delivery(StrEnum):
     """What an action type promises about its effect, and so what may be done in doubt."""
 
@@ -146,12 +156,24 @@ def decide(failure: Failure, route: Route, retries: Retries, *, now: datetime, c
     return _leave(route, Reason.PERMANENT if isinstance(failure, Permanent) else Reason.EXHAUSTED, now)
 
 
+def next_probe(probes: int, now: datetime) -> datetime | None:
+    """When the provider is asked what became of an attempt, after it was asked `probes` times; None for never again."""
+    return now + PROBE_WAITS[probes] if probes < len(PROBE_WAITS) else None
+
+
 def is_key_window_over(delivery: Delivery, key_until: datetime | None, at: datetime) -> bool:
     """Whether an attempt at this time would meet a provider that has forgotten the key."""
     return delivery is Delivery.IDEMPOTENT_BY_KEY and key_until is not None and at >= key_until
 
 
-def _leave(route: Route, reason: Reason, now: datetime) -> Decision:
+def after_not_executed(route: Route, retries: Retries, *, now: datetime, chance: Chance) -> RetryAt | FallBack | GiveUp:
+    """What comes after an attempt in doubt of which it became known that it did nothing."""
+    if retries.remain_after(route.attempt):
+        return RetryAt(now + retries.wait_after(route.attempt, chance))
+    return _leave(route, Reason.EXHAUSTED, now)
+
+
+def _leave(route: Route, reason: Reason, now: datetime) -> FallBack | GiveUp:
     """Nothing was done on this route. The next one begins at once; after the last one nothing is left."""
     if route.number < route.fallbacks:
         return FallBack(now)

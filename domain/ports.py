@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from domain.gate import Entry, Health, Limits
-from domain.outcome import Outcome
+from domain.outcome import Finding, Outcome
 
 
 class Clock(Protocol):
@@ -112,6 +112,15 @@ class EmailSender(Protocol):
 
     def send(self, message: bytes, *, recipient: str, effect_key: str, timeout: float) -> Outcome:
         """`timeout` is the total deadline in seconds. Never raises for what the provider says."""
+        ...
+
+    @property
+    def can_probe(self) -> bool:
+        """Whether the provider can be asked for a message by its effect key."""
+        ...
+
+    def probe(self, effect_key: str, *, timeout: float) -> Finding:
+        """Whether the message was taken. `timeout` is the total deadline in seconds."""
         ...
 
 

@@ -17,7 +17,7 @@ from domain.events import ActionEvent
 from domain.identity import effect_key
 from domain.instant import from_text
 from domain.lifecycle import STATUS_AFTER, Life, Status
-from domain.policy import Delivery, Route
+from domain.policy import LEASE_LAPSED, Delivery, Route
 
 
 class Standing(BaseAggregate[str]):
@@ -52,6 +52,11 @@ class Standing(BaseAggregate[str]):
         self.epoch: int | None = None
         self.delivery: Delivery = Delivery.AT_MOST_ONCE
         self.holder: str | None = None
+        self.facts: Mapping[str, Any] = {}
+        self.attempted_at: datetime | None = None
+        self.can_probe: bool = False
+        self.probes: int = 0
+        self.may_still_act: bool = False
         self.key_until: datetime | None = None
         self.doubted: bool = False
         self.cancel_requested: events.CancelRequested | None = None
@@ -81,6 +86,10 @@ class Standing(BaseAggregate[str]):
         self.epoch = event.originator_version
         self.delivery = Delivery(event.delivery)
         self.holder = event.holder
+        self.facts = event.facts or {}
+        self.attempted_at = event.timestamp
+        self.can_probe = bool(event.can_probe)
+        self.probes = 0
         self.turn = None
         self.deferrals = 0
         self.is_brought_forward = False
@@ -91,6 +100,7 @@ class Standing(BaseAggregate[str]):
 
     def _attempt_failed(self, event: events.AttemptFailed) -> None:
         self.doubted = self.doubted or event.failure == "unknown"
+        self._remember_zombie(event.code)
         self.error = ErrorReport(event.code, event.message)
         if event.next_route is not None:
             self._begin_route(event.next_route)
@@ -98,11 +108,20 @@ class Standing(BaseAggregate[str]):
 
     def _in_doubt(self, event: events.InDoubt) -> None:
         self.doubted = True
+        self._remember_zombie(event.code)
         self._ended(ErrorReport(event.code, event.message))
+        self.due_at = _time(event.probe_at)
+
+    def _probed(self, event: events.Probed) -> None:
+        self.probes += 1
+        self.due_at = _time(event.again_at)
 
     def _resolved(self, event: events.Resolved) -> None:
         self.doubted = False
         self._remember_bulk(event.bulk)
+        if event.next_route is not None:
+            self._begin_route(event.next_route)
+        self._due(_time(event.retry_at))
 
     def _succeeded(self, event: events.Succeeded) -> None:
         self.result = event.result
@@ -159,6 +178,10 @@ class Standing(BaseAggregate[str]):
         self.attempts_before_route = self.attempts
         self.key_until = None
 
+    def _remember_zombie(self, code: str) -> None:
+        """A process that lost its lease, and is not known to be dead, may wake up and act after all."""
+        self.may_still_act = self.may_still_act or code == LEASE_LAPSED
+
     def _remember_bulk(self, bulk: str | None) -> None:
         if bulk is not None:
             self.bulks |= {bulk}
@@ -167,6 +190,11 @@ class Standing(BaseAggregate[str]):
     def fallbacks(self) -> list[Mapping[str, Any]]:
         """The routes that the request names beside its own, in order: `{action_type, parameters}`."""
         return list(self.request.get("options", {}).get("fallback", ()))
+
+    @property
+    def asked(self) -> Mapping[str, Any]:
+        """What the current route asks for: `action_type`, `parameters`, and what else a request says."""
+        return self.fallbacks[self.route - 1] if self.route else self.request
 
     @property
     def current_route(self) -> Route:
@@ -196,6 +224,7 @@ class Standing(BaseAggregate[str]):
         Life.CANCEL_REQUESTED: _cancel_requested,
         Life.BROUGHT_FORWARD: _brought_forward,
         Life.DEFERRED: _deferred,
+        Life.PROBED: _probed,
         Life.LATE_OUTCOME: _late_outcome,
     }
 

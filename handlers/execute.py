@@ -102,12 +102,15 @@ class Execute:
             return self._attempt_if_ready(action, deadline)
         return self._recorded(action)
 
-    def lapse(self, action: Action) -> Action:
-        """The lease of the running attempt is over, and nobody can tell what became of it.
+    def lapse(self, action: Action, *, certainly_dead: bool) -> Action:
+        """The running attempt is abandoned, and nobody can tell what became of it.
 
         Raises LedgerConflict when somebody else ended it meanwhile: then there is nothing more to say.
         """
-        gone = Unknown("lease_lapsed", "the process that attempted it is gone, and left no answer")
+        if certainly_dead:
+            gone = Unknown(policy.HOLDER_DIED, "the process that attempted it died, and left no answer")
+        else:
+            gone = Unknown(policy.LEASE_LAPSED, "the process that attempted it is gone, and left no answer")
         return self._record_outcome(action, action.epoch or 0, gone)
 
     def _go_on(self, action: Action, deadline: Deadline) -> Action:
@@ -174,7 +177,9 @@ class Execute:
         now = self._world.clock.now()
         window = ready.key_window
         lease = Lease(lease_until, self._world.holders.me(), now + window if window else None)
-        action.begin_attempt(lease, delivery=ready.delivery, facts=ready.prepared.facts, at=now)
+        action.begin_attempt(
+            lease, delivery=ready.delivery, facts=ready.prepared.facts, can_probe=ready.can_probe(self._world), at=now
+        )
         self._ledger.record(action)
         return action.version
 

@@ -11,7 +11,17 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from domain.outcome import Outcome, Permanent, Retry, Succeeded, Unknown
+from domain.outcome import (
+    CannotTell,
+    Executed,
+    Finding,
+    NotExecuted,
+    Outcome,
+    Permanent,
+    Retry,
+    Succeeded,
+    Unknown,
+)
 
 LONGEST_MESSAGE = 1_000
 """Characters of a code's message that are kept."""
@@ -33,6 +43,18 @@ def recordable(answer: object) -> Outcome:
             retry_after=_seconds(answer.retry_after),
         )
     return Unknown("no_outcome", f"the action type answered {type(answer).__name__}, which is no outcome")
+
+
+def recordable_finding(found: object) -> Finding:
+    """The same for what a probe found; what is no finding tells nothing."""
+    if isinstance(found, Executed):
+        said = _success(Succeeded(found.result, found.reference, found.undo))
+        return Executed(plain(found.evidence), said.result, said.reference, said.undo)
+    if isinstance(found, NotExecuted):
+        return NotExecuted(plain(found.evidence))
+    if isinstance(found, CannotTell):
+        return CannotTell(_text(found.message), plain(found.evidence), again=bool(found.again))
+    return CannotTell(f"the probe answered {type(found).__name__}, which is no finding")
 
 
 def _success(success: Succeeded) -> Succeeded:

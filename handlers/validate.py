@@ -43,6 +43,10 @@ class Ready:
     def target(self) -> str:
         return self.prepared.target or self.action_type.action_type
 
+    def can_probe(self, world: World) -> bool:
+        """Whether the provider can be asked what became of an attempt."""
+        return self.action_type.can_probe(world)
+
     @property
     def key_window(self) -> timedelta | None:
         return self.action_type.key_window if self.delivery is Delivery.IDEMPOTENT_BY_KEY else None
@@ -67,8 +71,7 @@ class Validate:
 
     def current_route(self, action: Action) -> Ready:
         """The route that comes next, ready. Raises Refused."""
-        asked = action.fallbacks[action.route - 1] if action.route else action.request
-        return self._ready(action, asked, action.effect_key)
+        return self._ready(action, action.asked, action.effect_key)
 
     def _ready(self, action: Action, asked: Mapping[str, Any], key: str) -> Ready:
         action_type = self._action_types.named(asked["action_type"])

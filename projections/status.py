@@ -61,8 +61,7 @@ def _result_of(action: Action) -> Mapping[str, Any] | None:
     """The result; where the request named fallbacks, `route` says which one won: 0 is the request's own."""
     if action.result is None or not action.fallbacks:
         return action.result
-    won = action.fallbacks[action.route - 1] if action.route else action.request
-    return {"route": {"number": action.route, "action_type": won["action_type"]}, **action.result}
+    return {"route": {"number": action.route, "action_type": action.asked["action_type"]}, **action.result}
 
 
 def refusal(error: Refused) -> Response:

@@ -9,8 +9,8 @@ from typing import Any
 
 from adapters.memory_gates import MemoryGates
 from adapters.templates import Templates
-from domain.base_action import Attempt, BaseAction, Parameters, Prepared
-from domain.outcome import Outcome, Succeeded
+from domain.base_action import Attempt, BaseAction, Inquiry, Parameters, Prepared
+from domain.outcome import CannotTell, Finding, Outcome, Succeeded
 from domain.policy import Delivery
 from domain.ports import Email, WebhookTarget, World
 
@@ -79,6 +79,13 @@ class FakeEmailSender:
     def send(self, message: bytes, *, recipient: str, effect_key: str, timeout: float) -> Outcome:
         self.sent.append((recipient, effect_key))
         return self.answers.pop(0) if self.answers else Succeeded({"message_id": effect_key}, reference=effect_key)
+
+    @property
+    def can_probe(self) -> bool:
+        return False
+
+    def probe(self, effect_key: str, *, timeout: float) -> Finding:
+        return CannotTell("nobody can be asked", again=False)
 
 
 class FakeWebhooks:
@@ -155,12 +162,34 @@ class GreetToday(GreetOnce):
     key_window = timedelta(minutes=1)
 
 
-class ScriptedProvider:
-    """Answers from a script, one for each attempt; an exception in it is raised. Then it says yes."""
+class GreetAsked(Greet):
+    """The same, for a provider that can be asked what became of a greeting."""
 
-    def __init__(self, *answers: Outcome | BaseException) -> None:
+    action_type = "greet_asked"
+
+    def probe(self, parameters: GreetParameters, inquiry: Inquiry, world: World) -> Finding:
+        provider: ScriptedProvider = world.extras["provider"]
+        return provider.find(inquiry)
+
+
+class ScriptedProvider:
+    """Answers from a script, one for each attempt; an exception in it is raised. Then it says yes.
+
+    `findings` are its answers to probes, in order; then it cannot tell.
+    """
+
+    def __init__(self, *answers: Outcome | BaseException, findings: Iterable[Finding | BaseException] = ()) -> None:
         self._answers = list(answers)
+        self._findings = list(findings)
         self.attempts: list[Attempt] = []
+        self.inquiries: list[Inquiry] = []
+
+    def find(self, inquiry: Inquiry) -> Finding:
+        self.inquiries.append(inquiry)
+        found = self._findings.pop(0) if self._findings else CannotTell("nobody knows yet")
+        if isinstance(found, BaseException):
+            raise found
+        return found
 
     def __call__(self, attempt: Attempt) -> Outcome:
         self.attempts.append(attempt)

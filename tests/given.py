@@ -39,6 +39,7 @@ DEFAULTS: Mapping[str, Any] = {
     "until": "2026-03-01T12:00:30.000000Z",
     "target": "crm",
     "verdict": "executed",
+    "finding": "cannot_tell",
     "by": "ada",
     "why": "it was asked for",
 }
@@ -55,6 +56,13 @@ LEADING_TO: Mapping[Life | None, tuple[Told, ...]] = {
     Life.ATTEMPTED: (REQUESTED, VALIDATED, ATTEMPTED),
     Life.ATTEMPT_FAILED: (REQUESTED, VALIDATED, ATTEMPTED, RETRY),
     Life.IN_DOUBT: (REQUESTED, VALIDATED, ATTEMPTED, ("in_doubt", {"reason": "outcome_unknown"})),
+    Life.RESOLVED: (
+        REQUESTED,
+        VALIDATED,
+        ATTEMPTED,
+        ("in_doubt", {"reason": "outcome_unknown"}),
+        ("resolved", {"verdict": "not_executed", "retry_at": "2026-03-01T12:00:05.000000Z"}),
+    ),
     Life.SUCCEEDED: (REQUESTED, VALIDATED, ATTEMPTED, ("succeeded", {})),
     Life.FAILED: (REQUESTED, VALIDATED, ATTEMPTED, ("attempt_failed", {"retry_at": None}), ("failed", {})),
     Life.REDRIVEN: (

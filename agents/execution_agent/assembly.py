@@ -21,6 +21,7 @@ from domain.ports import Gates, Webhooks, World
 from handlers.advance import Advance
 from handlers.execute import Execute, ExecutionRules
 from handlers.operate import Operate
+from handlers.probe import Probe
 from handlers.receive import Receive
 from handlers.registry import ActionTypes
 from handlers.validate import Validate
@@ -64,7 +65,7 @@ def assemble(
     rules = ExecutionRules(settings.max_retries, settings.backoff, settings.clock_skew)
     validate = Validate(action_types, world)
     execute = Execute(ledger, validate, world, rules)
-    advance = Advance(ledger, execute, world)
+    advance = Advance(ledger, execute, Probe(ledger, action_types, world, rules), world)
     return Parts(
         settings=settings,
         world=world,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from domain.base_action import Attempt, BaseAction, Intent, Prepared
-from domain.outcome import Outcome
+from domain.base_action import Attempt, BaseAction, Inquiry, Intent, Prepared
+from domain.outcome import Finding, Outcome
 from domain.policy import Delivery
 from domain.ports import Email, World
 from domain.validators.recipient import check_recipient
@@ -30,3 +30,9 @@ class SendEmail(BaseAction[SendEmailParameters]):
     def execute(self, prepared: Prepared[SendEmailParameters], attempt: Attempt, world: World) -> Outcome:
         recipient, message = prepared.work
         return world.email.send(message, recipient=recipient, effect_key=attempt.effect_key, timeout=attempt.timeout)
+
+    def can_probe(self, world: World) -> bool:
+        return world.email.can_probe
+
+    def probe(self, parameters: SendEmailParameters, inquiry: Inquiry, world: World) -> Finding:
+        return world.email.probe(inquiry.effect_key, timeout=inquiry.timeout)

@@ -20,6 +20,7 @@ class Port(StrEnum):
     READ = "read"
     AGENDA = "agenda"
     PROVIDER = "provider"
+    PROBE = "probe"
     GATE = "gate"
     SLEEP = "sleep"
     DOORBELL = "doorbell"
@@ -148,6 +149,14 @@ HEAVY = Faults(
         Port.READ: {kind: chance / 3 for kind, chance in _HEAVY_CONNECTION.items()},
         Port.AGENDA: {Kind.TIME_OUT_BEFORE: 0.03, Kind.STALE: 0.05, Kind.SLOW: 0.03, Kind.CRASH_BEFORE: 0.01},
         Port.GATE: {Kind.UNREADABLE: 0.02},
+        Port.PROBE: {
+            Kind.TIME_OUT_BEFORE: 0.1,
+            Kind.TIME_OUT_AFTER: 0.05,
+            Kind.SLOW: 0.1,
+            Kind.FROZEN: 0.05,
+            Kind.CRASH_BEFORE: 0.02,
+            Kind.CRASH_AFTER: 0.02,
+        },
         Port.SLEEP: {Kind.FROZEN: 0.02, Kind.CRASH_BEFORE: 0.01, Kind.CLOCK_JUMP: 0.01},
         Port.DOORBELL: {Kind.LOST: 0.65, Kind.DOUBLED: 0.06, Kind.LATE: 0.12},
         Port.PROVIDER: {

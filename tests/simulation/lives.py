@@ -13,7 +13,7 @@ from typing import Any
 
 from tests.simulation.books import Books, Effect, Sent, Written
 
-WAITING = frozenset({"validated", "attempt_failed", "redriven"})
+WAITING = frozenset({"validated", "attempt_failed", "redriven", "resolved"})
 """After these the action is accepted, not over, and no attempt is running."""
 
 MAY_FOLLOW: dict[str, frozenset[str | None]] = {
@@ -34,17 +34,24 @@ MAY_FOLLOW: dict[str, frozenset[str | None]] = {
 """What moves an action, and what it may follow."""
 
 MAY_STAND: dict[str, frozenset[str]] = {
-    "cancel_requested": frozenset({"attempted"}),
+    "cancel_requested": frozenset({"attempted", "attempt_failed"}),
     "brought_forward": WAITING,
     "deferred": WAITING,
-    "late_outcome": frozenset(MAY_FOLLOW) - {"requested", "rejected", "validated", "resolved"},
+    "probed": frozenset({"in_doubt"}),
+    "late_outcome": frozenset(MAY_FOLLOW) - {"requested", "rejected", "validated"},
 }
 """What moves nothing, and while what was the last that did."""
 
 ENDED = frozenset({"succeeded", "failed", "cancelled", "expired", "rejected"})
 SETTLED = ENDED | {"in_doubt"}
 
-DELIVERY = {"mail": "at_most_once", "post": "at_least_once", "upsert": "idempotent", "ticket": "idempotent"}
+DELIVERY = {
+    "mail": "at_most_once",
+    "letter": "at_most_once",
+    "post": "at_least_once",
+    "upsert": "idempotent",
+    "ticket": "idempotent",
+}
 WINDOW = {"ticket": timedelta(minutes=3)}
 
 

@@ -23,14 +23,23 @@ class Killed:
     rules: tuple[str, ...]
 
 
+class NotSound(Exception):
+    """A promise is broken without any bug planted: whatever is noticed proves nothing."""
+
+
 def hunt(mutation: Mutation, most_seeds: int = MOST_SEEDS) -> Killed | None:
-    """The first seed that notices the bug, None when it lives."""
-    with undisturbed(), mutation.planted():
-        for seed in range(most_seeds):
-            violations = live(ZombieRound(seed)).violations or live(Run(Setup(seed))).violations
-            if violations:
-                return Killed(seed, tuple(sorted({violation.rule for violation in violations})))
-    return None
+    """The first seed that notices the bug, None when it lives. Raises NotSound where it would break without it."""
+    with undisturbed():
+        with mutation.planted():
+            killed = next(filter(None, map(_broken_on, range(most_seeds))), None)
+        if killed is not None and (unplanted := _broken_on(killed.seed)) is not None:
+            raise NotSound(f"seed {killed.seed} breaks without any bug: {', '.join(unplanted.rules)}")
+    return killed
+
+
+def _broken_on(seed: int) -> Killed | None:
+    violations = live(ZombieRound(seed)).violations or live(Run(Setup(seed))).violations
+    return Killed(seed, tuple(sorted({violation.rule for violation in violations}))) if violations else None
 
 
 def main() -> int:

@@ -19,7 +19,7 @@ from domain.errors import LedgerConflict, LedgerUnavailable
 from domain.events import ActionEvent, Expired
 from domain.ledger import ActionLedger
 from domain.lifecycle import Life, Status
-from domain.outcome import Outcome, Retry, Succeeded, Unknown
+from domain.outcome import CannotTell, Executed, NotExecuted, Outcome, Retry, Succeeded, Unknown
 from domain.policy import Decision, FallBack, InDoubt, Retries, RetryAt
 from domain.standing import Standing
 from handlers.advance import Advance
@@ -140,7 +140,7 @@ def _one_retry_too_many(remain_after: Broken) -> Broken:
 
 def _lapse_is_certain(_: Broken) -> Broken:
     gone = Retry("lease_lapsed", "the process is gone, so it has done nothing")
-    return lambda self, action: self._conclude(action, action.epoch or 0, gone)
+    return lambda self, action, **_: self._conclude(action, action.epoch or 0, gone)
 
 
 def _expiry_hides_doubt(_: Broken) -> Broken:
@@ -220,8 +220,42 @@ def _redrive_from_doubt(table: Any) -> Any:
 # -- who does what, and when ----------------------------------------------------------------------------------------
 
 
-def _living_taken_over(_: Broken) -> Broken:
-    return lambda self, action: action.status is Status.ATTEMPTED
+def _living_taken_over(take_over: Broken) -> Broken:
+    def broken(self: Any, action: Action) -> Action:
+        is_over, self._is_over = self._is_over, lambda _: True
+        try:
+            taken: Action = take_over(self, action)
+        finally:
+            self._is_over = is_over
+        return taken
+
+    return broken
+
+
+def _zombies_are_dead(table: Any) -> Any:
+    def forget(action: Any, _: ActionEvent) -> None:
+        action.may_still_act = False
+
+    return _applied(Life.IN_DOUBT, forget)(table)
+
+
+def _what_cannot_be_told_was_not_done(settle: Broken) -> Broken:
+    def broken(self: Action, finding: Any, decision: Any, *, at: datetime) -> None:
+        settle(self, NotExecuted() if isinstance(finding, CannotTell) else finding, decision, at=at)
+
+    return broken
+
+
+def _whatever_was_asked_for_was_done(settle: Broken) -> Broken:
+    return lambda self, finding, decision, *, at: settle(self, Executed(), decision, at=at)
+
+
+def _asked_for_ever(stays: Broken) -> Broken:
+    def broken(self: Any, finding: Any, at: datetime) -> None:
+        self.probes = 0
+        stays(self, finding, at)
+
+    return broken
 
 
 def _everybody_is_dead(_: Broken) -> Broken:
@@ -271,8 +305,12 @@ MUTATIONS = (
     Mutation("a wish to cancel is forgotten", Standing, "_APPLY", _applied(Life.CANCEL_REQUESTED, _forget_wish)),
     Mutation("not_before is ignored", Receive, "_is_for_later", _always(False)),
     Mutation("expires_at is ignored", Action, "is_expired", _always(False)),
-    Mutation("the living are taken over", Advance, "_is_abandoned", _living_taken_over),
-    Mutation("nobody takes over the dead", Advance, "_is_abandoned", _always(False)),
+    Mutation("the living are taken over", Advance, "take_over", _living_taken_over),
+    Mutation("nobody takes over the dead", Advance, "take_over", lambda _: lambda self, action: action),
+    Mutation("a zombie counts as dead", Standing, "_APPLY", _zombies_are_dead),
+    Mutation("what a probe cannot tell was not done", Action, "settle", _what_cannot_be_told_was_not_done),
+    Mutation("what a probe is asked for was done", Action, "settle", _whatever_was_asked_for_was_done),
+    Mutation("a probe is asked for ever", Action, "_stays_in_doubt", _asked_for_ever),
     Mutation("every other process counts as dead", RunHolders, "is_dead", _everybody_is_dead),
     Mutation("an idempotency key is ignored", Receive, "_identify", _key_ignored),
     Mutation("another request under a key is a duplicate", Receive, "_is_other_request", _always(False)),

@@ -19,6 +19,7 @@ from tests.simulation.lives import (
     moment,
 )
 
+MOST_PROBES = 6
 SHORTEST_MARGIN = timedelta(seconds=60)
 """By which a lease outlasts its attempt's deadline."""
 
@@ -157,7 +158,7 @@ def _outcome_as_told(life: Life) -> Iterator[str]:
             continue
         said, carries_doubt = _class_of(one.ending), one.ending.kind == "in_doubt" and any(life.doubts_before(one))
         if one.ending.call is not one.sent.call:
-            if said != "unknown" or one.ending.says["code"] != "lease_lapsed":
+            if said != "unknown" or one.ending.says["code"] not in ("lease_lapsed", "holder_died"):
                 yield f"attempt {one.sent.number} was ended by {one.ending.call}, with {one.ending.kind}"
         elif not one.was_sent:
             if said not in ("permanent", "retry") and not carries_doubt:
@@ -202,6 +203,28 @@ def _is_spoken_for(life: Life, one: Try) -> bool:
     return any(event.call is one.sent.call and event.says.get("epoch") == one.event.version for event in later) or (
         one.ending is not None and one.ending.call is one.sent.call
     )
+
+
+def _probe_is_true(life: Life) -> Iterator[str]:
+    """What a probe resolved is as it said, now and ever after."""
+    for position, event in enumerate(life.events):
+        if event.kind != "resolved" or event.says["by"] != "probe":
+            continue
+        numbers = {one.sent.number for one in life.tries if one.position < position}
+        happened = [effect for effect in life.effects if effect.number in numbers and effect.when <= event.when]
+        later = [effect for effect in life.effects if effect.number in numbers and effect.when > event.when]
+        if (event.says["verdict"] == "executed") != bool(happened):
+            yield f"version {event.version} says {event.says['verdict']}, and there were {len(happened)} effects"
+        if event.says["verdict"] == "not_executed" and later:
+            yield f"version {event.version} says not_executed, and {later[0].key} took effect after it"
+
+
+def _probes_end(life: Life) -> Iterator[str]:
+    asked = 0
+    for event in life.events:
+        asked = 0 if event.kind == "attempted" else asked + (event.kind == "probed")
+        if asked > MOST_PROBES:
+            yield f"version {event.version} is probe number {asked} of one attempt"
 
 
 # -- time -----------------------------------------------------------------------------------------------------------
@@ -286,6 +309,8 @@ RULES: Mapping[str, Rule] = {
     "an outcome is what was told": _outcome_as_told,
     "each answer is kept once": _answers_are_kept,
     "what is recorded is sent": _intent_of_the_living_is_sent,
+    "a probe is believed when it is certain": _probe_is_true,
+    "nobody is asked for ever": _probes_end,
     "not before its time": _not_before,
     "not after its time": _not_after,
     "no retry before it is due": _retry_when_due,

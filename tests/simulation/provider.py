@@ -11,10 +11,20 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from domain.base_action import Attempt, BaseAction, Intent, Parameters, Prepared
+from domain.base_action import Attempt, BaseAction, Inquiry, Intent, Parameters, Prepared
 from domain.errors import Refused
 from domain.gate import Limits
-from domain.outcome import Outcome, Permanent, Retry, Succeeded, Unknown
+from domain.outcome import (
+    CannotTell,
+    Executed,
+    Finding,
+    NotExecuted,
+    Outcome,
+    Permanent,
+    Retry,
+    Succeeded,
+    Unknown,
+)
 from domain.policy import Delivery
 from domain.ports import World
 from tests.simulation.books import Effect
@@ -53,6 +63,16 @@ class Mail(Wish):
     delivery = Delivery.AT_MOST_ONCE
 
 
+class Letter(Mail):
+    """The same, of a provider that keeps a list of what it has taken."""
+
+    action_type = "letter"
+
+    def probe(self, parameters: WishParameters, inquiry: Inquiry, world: World) -> Finding:
+        provider: Provider = world.extras["provider"]
+        return provider.find(inquiry)
+
+
 class Post(Wish):
     """May be sent twice, and bears a few at once."""
 
@@ -77,7 +97,7 @@ class Ticket(Wish):
     key_window = timedelta(minutes=3)
 
 
-TYPES: tuple[type[Wish], ...] = (Mail, Post, Upsert, Ticket)
+TYPES: tuple[type[Wish], ...] = (Mail, Letter, Post, Upsert, Ticket)
 BY_NAME = {kind.action_type: kind for kind in TYPES}
 
 
@@ -110,6 +130,24 @@ class Provider:
         if isinstance(answer, Exception):
             raise type(answer)(*answer.args)
         return answer
+
+    def find(self, inquiry: Inquiry) -> Finding:
+        """What the provider's list says of a key, or an exception of its client library."""
+        finding = self._run.ask(Port.PROBE, partial(self._look_up, inquiry))
+        if isinstance(finding, Exception):
+            raise type(finding)(*finding.args)
+        return finding
+
+    def _look_up(self, inquiry: Inquiry, trouble: Kind | None) -> Finding | Exception:
+        books = self._run.books
+        self._run.tell("asks", inquiry.action_id, inquiry.effect_key)
+        if trouble in (Kind.TIME_OUT_BEFORE, Kind.TIME_OUT_AFTER):
+            return TimeoutError("no answer")
+        if any(effect.key == inquiry.effect_key for effect in books.effects[inquiry.action_id]):
+            return Executed({"listed": True}, {"wish": inquiry.number}, inquiry.effect_key)
+        if books.under_way[inquiry.action_id]:
+            return CannotTell("it may still be on its way")
+        return NotExecuted({"listed": False})
 
     def _note_sending(self, attempt: Attempt) -> None:
         run, action_id = self._run, attempt.action_id

@@ -91,7 +91,11 @@ def _story(key: str) -> Story:
 
 
 def _check(stage: Stage, story: Story, told: Told) -> None:
-    by_a_death = [event["data"]["code"] == "lease_lapsed" for event in told.history if event["type"] == "in_doubt"]
+    by_a_death = [
+        event["data"]["code"] in ("lease_lapsed", "holder_died")
+        for event in told.history
+        if event["type"] == "in_doubt"
+    ]
     may_be_in_doubt = story.delivery is Delivery.AT_MOST_ONCE and all(by_a_death)
     if told.status == FAILED or (told.status == IN_DOUBT and not may_be_in_doubt):
         stage.findings.add_violation("wrong end", as_story(story, told, None))

@@ -12,7 +12,7 @@ from tests.storm.points import Append, Points
 Around: TypeAlias = Callable[[Sequence[StoredEvent], Callable[[], None]], None]
 """Called with the events and the append itself, which it carries out: once, late, or not at all."""
 
-_WITHOUT_A_PROCESS = b'"lease_lapsed"'
+_WITHOUT_A_PROCESS = (b'"lease_lapsed"', b'"holder_died"')
 """What is recorded of an attempt whose process is gone says so."""
 
 
@@ -42,7 +42,7 @@ def append_of(events: Sequence[StoredEvent]) -> Append:
         case "action.late_outcome":
             return Append.LATE
         case _:
-            return Append.LAPSE if _WITHOUT_A_PROCESS in events[0].state else Append.OUTCOME
+            return Append.LAPSE if any(word in events[0].state for word in _WITHOUT_A_PROCESS) else Append.OUTCOME
 
 
 def _just_do_it(_: Sequence[StoredEvent], append: Callable[[], None]) -> None:

@@ -23,10 +23,11 @@ from domain.action import Action, Lease, Order, Verdict
 from domain.errors import ErrorReport, IllegalTransition
 from domain.gate import Closed
 from domain.lifecycle import ENDED, MAY_FOLLOW, STATUS_AFTER, Life, Status, require_may_follow
-from domain.policy import Decision, Delivery, Doubt, FallBack, GiveUp, InDoubt, Reason, RetryAt
+from domain.policy import LEASE_LAPSED, Decision, Delivery, Doubt, FallBack, GiveUp, InDoubt, Reason, RetryAt
 from tests.given import ACTION_ID, NOON
 
 UNKNOWN = outcome.Unknown("timed_out", "no answer")
+GONE = outcome.Unknown(LEASE_LAPSED, "it may wake up")
 NOT_SENT = outcome.Retry("connection_refused", "nobody listens")
 DECISIONS = [
     RetryAt(NOON + timedelta(seconds=5)),
@@ -35,6 +36,8 @@ DECISIONS = [
     InDoubt(Doubt.OUTCOME_UNKNOWN),
     FallBack(NOON),
 ]
+FOLLOWS = [decision for decision in DECISIONS if not isinstance(decision, InDoubt)]
+FINDINGS = [outcome.Executed(), outcome.NotExecuted(), outcome.CannotTell("no"), outcome.CannotTell("no", again=False)]
 ORDER = Order("ada", "it was asked for")
 MOVES_NOTHING = set(Life) - set(STATUS_AFTER)
 
@@ -49,7 +52,7 @@ class LifeOfAnAction(RuleBasedStateMachine):
         self.action: Action | None = None
         self.last: Life | None = None
 
-    @initialize(head_start=st.integers(0, 5), first_failure=st.sampled_from([UNKNOWN, NOT_SENT]))
+    @initialize(head_start=st.integers(0, 7), first_failure=st.sampled_from([UNKNOWN, NOT_SENT]))
     def begin_somewhere(self, head_start: int, first_failure: outcome.Failure) -> None:
         def fail_for_now() -> None:
             self.fail(stale=False, failure=first_failure, decision=DECISIONS[0])
@@ -58,7 +61,16 @@ class LifeOfAnAction(RuleBasedStateMachine):
             self.begin()
             self.fail(stale=False, failure=NOT_SENT, decision=DECISIONS[2])
 
-        for step in (self.request, self.validate, self.begin, fail_for_now, fail_for_good)[:head_start]:
+        def fail_in_doubt() -> None:
+            self.fail(stale=False, failure=UNKNOWN, decision=DECISIONS[3])
+
+        def find_nothing() -> None:
+            self.settle(finding=outcome.NotExecuted(), decision=RetryAt(NOON))
+
+        accepted = (self.request, self.validate, self.begin)
+        failed, doubted = (fail_for_now, fail_for_good), (fail_in_doubt, find_nothing)
+        steps = (*accepted, *failed)[:head_start] if head_start <= 5 else (*accepted, *doubted[: head_start - 5])
+        for step in steps:
             step()
 
     @precondition(lambda self: self.action is None)
@@ -81,7 +93,7 @@ class LifeOfAnAction(RuleBasedStateMachine):
     def begin(self) -> None:
         self.attempt_to(
             Life.ATTEMPTED,
-            lambda action: action.begin_attempt(Lease(NOON), delivery=Delivery.AT_LEAST_ONCE, at=NOON),
+            lambda action: action.begin_attempt(Lease(NOON), delivery=Delivery.AT_LEAST_ONCE, can_probe=True, at=NOON),
         )
 
     @rule()
@@ -98,7 +110,7 @@ class LifeOfAnAction(RuleBasedStateMachine):
             lambda action: action.succeed(outcome.Succeeded({}), epoch=epoch, at=NOON),
         )
 
-    @rule(stale=st.booleans(), failure=st.sampled_from([UNKNOWN, NOT_SENT]), decision=st.sampled_from(DECISIONS))
+    @rule(stale=st.booleans(), failure=st.sampled_from([UNKNOWN, GONE, NOT_SENT]), decision=st.sampled_from(DECISIONS))
     def fail(self, stale: bool, failure: outcome.Failure, decision: Decision) -> None:
         epoch = self.epoch(stale)
         events = [Life.LATE_OUTCOME]
@@ -114,18 +126,18 @@ class LifeOfAnAction(RuleBasedStateMachine):
             return [Life.ATTEMPT_FAILED, Life.FAILED]
         if self.action.cancel_requested is None:
             return [Life.ATTEMPT_FAILED]
-        doubted = self.action.doubted or failure is UNKNOWN
+        doubted = self.action.doubted or failure is not NOT_SENT
         return [Life.ATTEMPT_FAILED, Life.IN_DOUBT if doubted else Life.CANCELLED]
 
     @precondition(lambda self: self.action is None or self.action.cancel_requested is None)
     @rule()
     def cancel(self) -> None:
-        event = Life.CANCELLED
+        events = [Life.CANCELLED]
         if self.last is Life.ATTEMPTED:
-            event = Life.CANCEL_REQUESTED
+            events = [Life.CANCEL_REQUESTED]
         elif self.last is Life.ATTEMPT_FAILED and self.action is not None and self.action.doubted:
-            event = Life.IN_DOUBT
-        self.attempt_to(event, lambda action: action.cancel(ORDER, at=NOON))
+            events = [Life.CANCEL_REQUESTED, Life.IN_DOUBT]
+        self.attempt_to(*events, lambda action: action.cancel(ORDER, at=NOON))
 
     @rule()
     def redrive(self) -> None:
@@ -147,6 +159,19 @@ class LifeOfAnAction(RuleBasedStateMachine):
     def resolve(self, verdict: Verdict) -> None:
         end = Life.SUCCEEDED if verdict is Verdict.EXECUTED else Life.FAILED
         self.attempt_to(Life.RESOLVED, end, lambda action: action.resolve(verdict, ORDER, at=NOON))
+
+    @rule(finding=st.sampled_from(FINDINGS), decision=st.sampled_from(FOLLOWS))
+    def settle(self, finding: outcome.Finding, decision: RetryAt | FallBack | GiveUp) -> None:
+        self.attempt_to(*self.events_of(finding, decision), lambda action: action.settle(finding, decision, at=NOON))
+
+    def events_of(self, finding: outcome.Finding, decision: Decision) -> list[Life]:
+        if isinstance(finding, outcome.Executed):
+            return [Life.RESOLVED, Life.SUCCEEDED]
+        if isinstance(finding, outcome.CannotTell) or self.action is None or self.action.may_still_act:
+            return [Life.PROBED]
+        if isinstance(decision, GiveUp):
+            return [Life.RESOLVED, Life.FAILED]
+        return [Life.RESOLVED, *([Life.CANCELLED] if self.action.cancel_requested else [])]
 
     def epoch(self, stale: bool) -> int:
         known = (self.action.epoch if self.action else None) or 0
@@ -178,7 +203,8 @@ class LifeOfAnAction(RuleBasedStateMachine):
     def the_status_is_that_of_the_last_event(self) -> None:
         if self.action is not None and self.last is not None:
             assert self.action.status is STATUS_AFTER[self.last]
-            assert (self.action.due_at is None) == (self.action.status in ENDED | {Status.IN_DOUBT})
+            if self.action.status is not Status.IN_DOUBT:
+                assert (self.action.due_at is None) == (self.action.status in ENDED)
 
 
 def test_every_transition_of_the_table_is_reached_and_every_other_pair_refused() -> None:
@@ -224,5 +250,6 @@ def test_stored_words_never_change() -> None:
         "action.cancel_requested",
         "action.brought_forward",
         "action.deferred",
+        "action.probed",
         "action.late_outcome",
     ]
