@@ -18,6 +18,7 @@ from domain import events, outcome
 from domain.errors import ErrorReport, IllegalTransition
 from domain.events import ACTION_TOPIC, ActionEvent
 from domain.gate import Closed
+from domain.hold import Hold
 from domain.instant import to_text
 from domain.lifecycle import Life, Status, require_may_follow
 from domain.policy import (
@@ -96,6 +97,36 @@ class Action(Standing):
     def validate(self, *, not_before: datetime | None = None, expires_at: datetime | None = None, at: datetime) -> None:
         """The request may be carried out: from here on it is accepted, and never lost."""
         self._happened(events.Validated, at, not_before=_text(not_before), expires_at=_text(expires_at))
+
+    # -- approval ---------------------------------------------------------------------------------------------------
+
+    def put_on_hold(self, hold: Hold, *, at: datetime) -> None:
+        """A person has to approve it, as it is and for what `hold` says, before it goes on."""
+        self._happened(
+            events.Held,
+            at,
+            rule=hold.rule,
+            message=hold.message,
+            request_hash=hold.hash_with(self.fingerprint),
+            details=dict(hold.details) or None,
+        )
+
+    def is_approved_for(self, hold: Hold) -> bool:
+        """Whether exactly this was approved."""
+        return self.approved_hash == hold.hash_with(self.fingerprint)
+
+    def approve(self, order: Order, *, at: datetime) -> None:
+        """It goes on, as it was held."""
+        self._happened(
+            events.Approved, at, request_hash=self.hold.request_hash if self.hold else "", **order.as_event()
+        )
+
+    def deny(self, order: Order, *, at: datetime) -> None:
+        """It does not go on. What an earlier attempt may have done is not hidden by that."""
+        if self.doubted and self.status is Status.HELD:
+            self.cancel(order, at=at)
+        else:
+            self._happened(events.Denied, at, **order.as_event())
 
     # -- attempts ---------------------------------------------------------------------------------------------------
 
@@ -220,7 +251,7 @@ class Action(Standing):
             if self.cancel_requested is not None:
                 raise IllegalTransition("it will not be attempted again: that was ordered already")
             self._happened(events.CancelRequested, at, **order.as_event())
-        elif self.doubted and self.status is Status.RETRYING:
+        elif self.doubted and self.status is not Status.IN_DOUBT:
             if self.cancel_requested is None:
                 self._happened(events.CancelRequested, at, **order.as_event())
             message = f"cancelled by {order.by}: {order.why}; an earlier attempt may have taken effect"
@@ -248,6 +279,35 @@ class Action(Standing):
         else:
             told = {"code": "not_executed", "message": f"resolved by {order.by}: {order.why}"}
             self._happened(events.Failed, at, reason=str(Reason.NOT_EXECUTED), **told)
+
+    # -- taking back ------------------------------------------------------------------------------------------------
+
+    def request_compensation(self, compensation: str, order: Order, *, look_at: datetime, at: datetime) -> None:
+        """What it did shall be taken back, by the action of this id; `look_at` is when somebody checks on that."""
+        says = order.as_event()
+        self._happened(events.CompensationRequested, at, compensation=compensation, look_at=_text(look_at), **says)
+
+    def await_compensation(self, until: datetime, *, at: datetime) -> None:
+        """The compensation is on its way: look again then."""
+        self._happened(events.Deferred, at, until=_text(until), reason="compensating", target=self.compensation)
+
+    def compensated(self, *, at: datetime) -> None:
+        """The compensation has succeeded."""
+        self._happened(events.Compensated, at, compensation=self.compensation)
+
+    def fail_compensation(self, error: ErrorReport, *, at: datetime) -> None:
+        """The compensation has ended otherwise."""
+        self._happened(
+            events.CompensationFailed,
+            at,
+            compensation=self.compensation,
+            code=str(error.code),
+            message=error.message,
+        )
+
+    def reported(self, *, at: datetime) -> None:
+        """Whoever has to hear of its end has been told."""
+        self._happened(events.Reported, at, to=self.compensates)
 
     # -- the provider, asked ----------------------------------------------------------------------------------------
 

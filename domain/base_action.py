@@ -47,6 +47,10 @@ class Intent:
     action_id: str
     effect_key: str
     at: datetime
+    is_approved: bool = field(default=False, kw_only=True)
+    """Whether a person has approved what `prepare` would hold."""
+    earlier: Mapping[str, Any] = field(default_factory=dict, kw_only=True)
+    """The facts of the attempt before, where one may have taken effect: what it found is not there to be read again."""
 
 
 @dataclass(frozen=True)
@@ -70,12 +74,34 @@ class Inquiry(Intent):
 
 
 @dataclass(frozen=True, slots=True)
+class Done:
+    """What the ledger knows of an action that has succeeded: all that a compensation is made of."""
+
+    action_id: str
+    effect_key: str
+    parameters: Mapping[str, Any]
+    result: Mapping[str, Any]
+    reference: str | None
+    undo: Mapping[str, Any] | None
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Compensation:
+    """The request of an action that takes another one back. It is validated and carried out as any other."""
+
+    action_type: str
+    parameters: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class Prepared(Generic[P]):
     """An attempt's effect, ready to leave.
 
     `facts` are stored with the attempt (names and hashes, never a secret); `work` is what `execute` needs beyond the
     parameters, such as a rendered message; `delivery` overrides the type's own class where a target promises more;
-    `target` names who bears the effect, for breaker and limits, where that is not the type itself.
+    `target` names who bears the effect, for breaker and limits, where that is not the type itself; `limits` are what
+    this one bears, where that is not what the type says.
     """
 
     parameters: P
@@ -84,6 +110,7 @@ class Prepared(Generic[P]):
     delivery: Delivery | None = None
     timeout: float | None = None
     target: str | None = None
+    limits: Limits | None = None
 
 
 class BaseAction(ABC, Generic[P]):
@@ -103,9 +130,14 @@ class BaseAction(ABC, Generic[P]):
     """What its target can bear, and when a breaker opens before it."""
     timeout: ClassVar[float] = 30.0
     """Seconds, the total deadline of an attempt."""
+    correction: ClassVar[str] = ""
+    """For types that cannot be taken back: what can be done instead, in a sentence."""
 
     def prepare(self, parameters: P, intent: Intent, world: World) -> Prepared[P]:  # noqa: ARG002 - for those who override
-        """Everything that can be known before acting. Without side effect; raises Refused."""
+        """Everything that can be known before acting. Without side effect; raises Refused.
+
+        Raises NeedsApproval where a person has to decide first; not for an intent that is approved.
+        """
         return Prepared(parameters)
 
     @abstractmethod
@@ -118,6 +150,10 @@ class BaseAction(ABC, Generic[P]):
         Types that can ask override this. NotExecuted is for what is certain and final; an exception tells nothing.
         """
         raise NotImplementedError
+
+    def compensation(self, done: Done) -> Compensation | None:  # noqa: ARG002 - for those who override
+        """What takes it back, from stored facts alone; None where nothing can. Types that can be undone override it."""
+        return None
 
     def can_probe(self, world: World) -> bool:  # noqa: ARG002 - for those whose provider decides
         """Whether the provider can be asked at all."""

@@ -10,6 +10,7 @@ ExecutionAgentError
 │   ├── InvalidRecipient        the recipient is not one bare, deliverable address
 │   ├── InvalidMessage          the built message is not the message that was meant
 │   └── UnsafeTarget            the URL or one of its addresses may not be reached
+├── NeedsApproval               a person has to approve it first; nothing was done
 ├── IllegalTransition           the action's life does not allow this now
 ├── ConfigurationError          a setting is wrong; says what to do (exit code 3)
 └── LedgerError
@@ -27,7 +28,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from domain.hold import Hold
 
 
 class Code(StrEnum):
@@ -52,6 +56,8 @@ class Code(StrEnum):
     IDEMPOTENCY_MISMATCH = "idempotency_mismatch"
     NOT_FOUND = "not_found"
     CONFLICT = "conflict"
+    TOO_LATE = "too_late"
+    IRREVERSIBLE = "irreversible"
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +134,14 @@ class UnsafeTarget(Refused):
     """The URL or one of its addresses may not be reached."""
 
     code = "unsafe_target"
+
+
+class NeedsApproval(ExecutionAgentError):
+    """A person has to approve it first. Nothing was done. `hold` says by which rule, and what there is to decide on."""
+
+    def __init__(self, hold: Hold) -> None:
+        super().__init__(hold.message)
+        self.hold = hold
 
 
 class IllegalTransition(ExecutionAgentError):

@@ -94,6 +94,47 @@ class Validated(ActionEvent):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
+class Held(ActionEvent):
+    """A person has to approve it first. `rule` says which rule asks for that; `details` are what there is to decide on.
+
+    `request_hash` is of the request, the rule and the details together: an approval is for exactly these.
+    """
+
+    rule: str
+    message: str
+    request_hash: str
+    details: Mapping[str, Any] | None = None
+
+    life = Life.HELD
+    TOPIC = Life.HELD.topic
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Approved(ActionEvent):
+    """A person lets it go on, as it was held under this hash."""
+
+    request_hash: str
+    by: str
+    why: str
+    bulk: str | None = None
+
+    life = Life.APPROVED
+    TOPIC = Life.APPROVED.topic
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Denied(ActionEvent):
+    """A person does not let it go on: it will not be attempted any more."""
+
+    by: str
+    why: str
+    bulk: str | None = None
+
+    life = Life.DENIED
+    TOPIC = Life.DENIED.topic
+
+
+@dataclass(frozen=True, eq=False, repr=False)
 class Attempted(ActionEvent):
     """Written before the first byte leaves. Its version is the epoch that an outcome must name.
 
@@ -220,6 +261,45 @@ class Cancelled(ActionEvent):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
+class CompensationRequested(ActionEvent):
+    """What it did shall be taken back. `compensation` is the id of the action that does so.
+
+    `look_at` is when somebody looks what became of it, should nobody have said so by then.
+    """
+
+    compensation: str
+    look_at: str
+    by: str
+    why: str
+    bulk: str | None = None
+
+    life = Life.COMPENSATION_REQUESTED
+    TOPIC = Life.COMPENSATION_REQUESTED.topic
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Compensated(ActionEvent):
+    """The compensation has succeeded: what the action did is taken back."""
+
+    compensation: str
+
+    life = Life.COMPENSATED
+    TOPIC = Life.COMPENSATED.topic
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class CompensationFailed(ActionEvent):
+    """The compensation has ended otherwise: what the action did still stands. A person has to see to it."""
+
+    compensation: str
+    code: str
+    message: str
+
+    life = Life.COMPENSATION_FAILED
+    TOPIC = Life.COMPENSATION_FAILED.topic
+
+
+@dataclass(frozen=True, eq=False, repr=False)
 class CancelRequested(ActionEvent):
     """A wish, while an attempt runs: it takes effect before the next one."""
 
@@ -285,6 +365,16 @@ class Probed(ActionEvent):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
+class Reported(ActionEvent):
+    """It is over, and `to` has been told so: the action that it takes back, or the run that it is a step of."""
+
+    to: str
+
+    life = Life.REPORTED
+    TOPIC = Life.REPORTED.topic
+
+
+@dataclass(frozen=True, eq=False, repr=False)
 class LateOutcome(ActionEvent):
     """A zombie's answer: it named an epoch that is over. Kept, not applied."""
 
@@ -304,6 +394,9 @@ REGISTRY: Mapping[str, type[ActionEvent]] = {
         Requested,
         Rejected,
         Validated,
+        Held,
+        Approved,
+        Denied,
         Attempted,
         AttemptFailed,
         InDoubt,
@@ -313,11 +406,15 @@ REGISTRY: Mapping[str, type[ActionEvent]] = {
         Redriven,
         Cancelled,
         Expired,
+        CompensationRequested,
+        Compensated,
+        CompensationFailed,
         CancelRequested,
         BroughtForward,
         Deferred,
         LateOutcome,
         Probed,
+        Reported,
     )
 }
 """Every topic that may stand in a ledger."""

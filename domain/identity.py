@@ -7,11 +7,13 @@ of an action's first event is then the duplicate check, and costs nothing.
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from hashlib import sha256
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 _PREFIX = "act_"
+_BULK_PREFIX = "blk_"
+_BULK_STAMP = "%Y%m%dT%H%M%S.%fZ"
 
 
 def new_action_id(at: datetime, entropy: bytes) -> str:
@@ -36,6 +38,11 @@ def decided_action_id(decision_id: str, action_type: str, canonical_parameters: 
     return _PREFIX + _base32(digest[:16])
 
 
+def compensating_action_id(action_id: str) -> str:
+    """The one id of the action that takes this one back: an undo asked for twice is the same undo."""
+    return _PREFIX + _base32(sha256(b"compensation\x00" + action_id.encode()).digest()[:16])
+
+
 def effect_key(action_id: str, route: int = 0) -> str:
     """What a provider deduplicates by: the same on every attempt, redrive and restart; another for each route.
 
@@ -43,6 +50,20 @@ def effect_key(action_id: str, route: int = 0) -> str:
     a MessageDeduplicationId, a header and a file name.
     """
     return f"{action_id}-r{route}"
+
+
+def new_bulk_id(at: datetime, entropy: bytes) -> str:
+    """The id of an order to many actions, `blk_20261124T192942.704559Z-0a1b2c3d`: it holds when it was given."""
+    return f"{_BULK_PREFIX}{at.astimezone(UTC).strftime(_BULK_STAMP)}-{entropy.hex()}"
+
+
+def bulk_given_at(bulk_id: str) -> datetime | None:
+    """When the order of this id was given; None for what is no such id."""
+    prefix, stamp = bulk_id[: len(_BULK_PREFIX)], bulk_id[len(_BULK_PREFIX) :].rpartition("-")[0]
+    try:
+        return datetime.strptime(stamp, _BULK_STAMP).replace(tzinfo=UTC) if prefix == _BULK_PREFIX else None
+    except ValueError:
+        return None
 
 
 def _base32(uuid: bytes) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any, cast
 
 from eventsourcing.application import AggregateNotFoundError, Application, LocalNotificationLog
@@ -85,12 +86,23 @@ _OWN_FIELDS: Mapping[type[ActionEvent], tuple[str, ...]] = {kind: kind.own_field
 
 
 class ActionLedger(Application[str]):
-    """Records and reads actions. `view_of` makes the row that lists are made of, stored with the events."""
+    """Records and reads actions. `view_of` makes the row that lists are made of, stored with the events.
+
+    Where rows are kept apart from the ledger, `keep` is handed each one once its events are on disk. It must not raise:
+    what is recorded is recorded.
+    """
 
     name = "execution_agent"
 
-    def __init__(self, env: Mapping[str, str], *, view_of: Callable[[Action], object]) -> None:
+    def __init__(
+        self,
+        env: Mapping[str, str],
+        *,
+        view_of: Callable[[Action], object],
+        keep: Callable[[Any], None] | None = None,
+    ) -> None:
         self._view_of = view_of
+        self._keep = keep
         with translated():
             super().__init__(dict(env))
 
@@ -100,11 +112,12 @@ class ActionLedger(Application[str]):
         Raises LedgerConflict when another writer was first (the action at hand is then stale: load it again),
         EventTooLarge before anything is written, LedgerUnavailable when the store cannot be written.
         """
+        view = self._view_of(action)
         # Straight to the store: `save` also serves snapshots, trackings and subscribers, which there are none of.
         with translated():
-            self.events.put(
-                action.collect_events(), at=action.modified_on, due_at=action.due_at, view=self._view_of(action)
-            )
+            self.events.put(action.collect_events(), at=action.modified_on, due_at=agenda_time(action), view=view)
+        if self._keep is not None:
+            self._keep(view)
 
     def load(self, action_id: str) -> Action:
         """The action, read consistently. Raises ActionNotFound, LedgerUnavailable, and what a row deserves."""
@@ -137,6 +150,11 @@ class ActionLedger(Application[str]):
 
     def construct_notification_log(self) -> LocalNotificationLog:
         return cast("LocalNotificationLog", None)
+
+
+def agenda_time(action: Action) -> datetime | None:
+    """Nothing enters the agenda in its past: whoever works through it goes on from where they were."""
+    return None if action.due_at is None else max(action.due_at, action.modified_on)
 
 
 def _replayed(action: Action | None, life: Iterable[ActionEvent]) -> Action | None:

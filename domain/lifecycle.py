@@ -16,8 +16,12 @@
         ▼          └─────┼────────────────────────┘
     cancelled, expired ◄─┘
 
+    whatever waits ──► held ──► approved, which waits for its attempt, or denied
+    succeeded ──► compensation_requested ──► compensated, or compensation_failed, which may still become compensated
+
 Some events move nothing: a wish to cancel what is just being attempted, a due time put off or brought forward, a
-question to the provider that left the doubt as it was, and `late_outcome`, which keeps what a zombie had to say.
+question to the provider that left the doubt as it was, the word to an action that its compensation is over, and
+`late_outcome`, which keeps what a zombie had to say.
 """
 
 from __future__ import annotations
@@ -34,6 +38,9 @@ class Life(StrEnum):
     REQUESTED = "requested"
     REJECTED = "rejected"
     VALIDATED = "validated"
+    HELD = "held"
+    APPROVED = "approved"
+    DENIED = "denied"
     ATTEMPTED = "attempted"
     ATTEMPT_FAILED = "attempt_failed"
     IN_DOUBT = "in_doubt"
@@ -43,10 +50,14 @@ class Life(StrEnum):
     REDRIVEN = "redriven"
     CANCELLED = "cancelled"
     EXPIRED = "expired"
+    COMPENSATION_REQUESTED = "compensation_requested"
+    COMPENSATED = "compensated"
+    COMPENSATION_FAILED = "compensation_failed"
     CANCEL_REQUESTED = "cancel_requested"
     BROUGHT_FORWARD = "brought_forward"
     DEFERRED = "deferred"
     PROBED = "probed"
+    REPORTED = "reported"
     LATE_OUTCOME = "late_outcome"
 
     @property
@@ -60,6 +71,7 @@ class Status(StrEnum):
     REQUESTED = "requested"
     REJECTED = "rejected"
     SCHEDULED = "scheduled"
+    HELD = "held"
     ATTEMPTED = "attempted"
     RETRYING = "retrying"
     IN_DOUBT = "in_doubt"
@@ -67,28 +79,54 @@ class Status(StrEnum):
     FAILED = "failed"
     CANCELLED = "cancelled"
     EXPIRED = "expired"
+    DENIED = "denied"
+    COMPENSATING = "compensating"
+    COMPENSATED = "compensated"
+    COMPENSATION_FAILED = "compensation_failed"
 
 
-_WAITING = frozenset({Life.VALIDATED, Life.ATTEMPT_FAILED, Life.REDRIVEN, Life.RESOLVED})
+_WAITING = frozenset({Life.VALIDATED, Life.ATTEMPT_FAILED, Life.REDRIVEN, Life.RESOLVED, Life.APPROVED})
 """Accepted, not over, and no attempt running."""
+
+_OVER = frozenset(
+    {
+        Life.REJECTED,
+        Life.DENIED,
+        Life.SUCCEEDED,
+        Life.FAILED,
+        Life.CANCELLED,
+        Life.EXPIRED,
+        Life.COMPENSATION_REQUESTED,
+        Life.COMPENSATED,
+        Life.COMPENSATION_FAILED,
+    }
+)
+"""It has been carried out, or will not be."""
 
 MAY_FOLLOW: Mapping[Life, frozenset[Life | None]] = {
     Life.REQUESTED: frozenset({None}),
     Life.REJECTED: frozenset({Life.REQUESTED}),
     Life.VALIDATED: frozenset({Life.REQUESTED}),
+    Life.HELD: _WAITING,
+    Life.APPROVED: frozenset({Life.HELD}),
+    Life.DENIED: frozenset({Life.HELD}),
     Life.ATTEMPTED: _WAITING,
     Life.ATTEMPT_FAILED: frozenset({Life.ATTEMPTED}),
-    Life.IN_DOUBT: frozenset({Life.ATTEMPTED, Life.ATTEMPT_FAILED}),
+    Life.IN_DOUBT: frozenset({Life.ATTEMPTED, Life.ATTEMPT_FAILED, Life.HELD, Life.APPROVED}),
     Life.RESOLVED: frozenset({Life.IN_DOUBT}),
     Life.SUCCEEDED: frozenset({Life.ATTEMPTED, Life.RESOLVED}),
     Life.FAILED: frozenset({Life.ATTEMPT_FAILED, Life.RESOLVED}),
     Life.REDRIVEN: frozenset({Life.FAILED}),
-    Life.CANCELLED: _WAITING,
-    Life.EXPIRED: _WAITING,
-    Life.CANCEL_REQUESTED: frozenset({Life.ATTEMPTED, Life.ATTEMPT_FAILED}),
+    Life.CANCELLED: _WAITING | {Life.HELD},
+    Life.EXPIRED: _WAITING | {Life.HELD},
+    Life.COMPENSATION_REQUESTED: frozenset({Life.SUCCEEDED}),
+    Life.COMPENSATED: frozenset({Life.COMPENSATION_REQUESTED, Life.COMPENSATION_FAILED}),
+    Life.COMPENSATION_FAILED: frozenset({Life.COMPENSATION_REQUESTED}),
+    Life.CANCEL_REQUESTED: frozenset({Life.ATTEMPTED, Life.ATTEMPT_FAILED, Life.HELD, Life.APPROVED}),
     Life.BROUGHT_FORWARD: _WAITING,
-    Life.DEFERRED: _WAITING,
+    Life.DEFERRED: _WAITING | {Life.COMPENSATION_REQUESTED},
     Life.PROBED: frozenset({Life.IN_DOUBT}),
+    Life.REPORTED: _OVER,
     Life.LATE_OUTCOME: frozenset(Life)
     - {
         Life.REQUESTED,
@@ -98,6 +136,7 @@ MAY_FOLLOW: Mapping[Life, frozenset[Life | None]] = {
         Life.BROUGHT_FORWARD,
         Life.DEFERRED,
         Life.PROBED,
+        Life.REPORTED,
         Life.LATE_OUTCOME,
     },
 }
@@ -107,6 +146,9 @@ STATUS_AFTER: Mapping[Life, Status] = {
     Life.REQUESTED: Status.REQUESTED,
     Life.REJECTED: Status.REJECTED,
     Life.VALIDATED: Status.SCHEDULED,
+    Life.HELD: Status.HELD,
+    Life.APPROVED: Status.SCHEDULED,
+    Life.DENIED: Status.DENIED,
     Life.ATTEMPTED: Status.ATTEMPTED,
     Life.ATTEMPT_FAILED: Status.RETRYING,
     Life.IN_DOUBT: Status.IN_DOUBT,
@@ -116,10 +158,24 @@ STATUS_AFTER: Mapping[Life, Status] = {
     Life.REDRIVEN: Status.SCHEDULED,
     Life.CANCELLED: Status.CANCELLED,
     Life.EXPIRED: Status.EXPIRED,
+    Life.COMPENSATION_REQUESTED: Status.COMPENSATING,
+    Life.COMPENSATED: Status.COMPENSATED,
+    Life.COMPENSATION_FAILED: Status.COMPENSATION_FAILED,
 }
 """The status that an event leaves behind. An event that is not here moves nothing."""
 
-ENDED = frozenset({Status.REJECTED, Status.SUCCEEDED, Status.FAILED, Status.CANCELLED, Status.EXPIRED})
+ENDED = frozenset(
+    {
+        Status.REJECTED,
+        Status.DENIED,
+        Status.SUCCEEDED,
+        Status.FAILED,
+        Status.CANCELLED,
+        Status.EXPIRED,
+        Status.COMPENSATED,
+        Status.COMPENSATION_FAILED,
+    }
+)
 """Nothing more will happen by itself."""
 
 

@@ -6,13 +6,14 @@ the adapter behind it knows its provider and classes every answer.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
+from domain.connections import Connections, NoConnections
 from domain.gate import Entry, Health, Limits
-from domain.outcome import Finding, Outcome
+from domain.outcome import Failure, Finding, Outcome
 
 
 class Clock(Protocol):
@@ -132,6 +133,7 @@ class WebhookTarget:
     method: str
     deduplicates: bool
     timeout: float
+    limits: Limits | None = None
 
 
 class Webhooks(Protocol):
@@ -163,6 +165,57 @@ class Webhooks(Protocol):
         ...
 
 
+class Doorbells(Protocol):
+    """Rings that come later, while nobody waits for them."""
+
+    def ring_later(self, action_id: str, *, after: float) -> Failure | None:
+        """Has the action looked at in `after` seconds, 900 at most. None when that was taken on. Never raises."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What nobody here can handle. `event_id` names what brought it; `announce` are versions that others were to hear
+    of, and did not."""
+
+    action_id: str | None
+    event_id: str
+    problem: str
+    announce: tuple[int, ...] = ()
+
+
+class Quarantine(Protocol):
+    """Where cases are kept until a person looks at them."""
+
+    def keep(self, case: Case) -> Failure | None:
+        """None when it is kept. Never raises."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """An action ended, is in doubt or is held: its event `version` did that, `at` a time. `response` is as of then."""
+
+    action_id: str
+    version: int
+    title: str
+    at: datetime
+    response: Mapping[str, Any]
+
+    @property
+    def event_id(self) -> str:
+        """The same however often it is told, so that a receiver can know it again."""
+        return f"{self.action_id}:{self.version}"
+
+
+class Announcer(Protocol):
+    """Tells others, at least once."""
+
+    def announce(self, news: Sequence[News], *, timeout: float) -> Mapping[str, Failure]:
+        """What was not taken, and why, by event id. `timeout` is the total deadline in seconds. Never raises."""
+        ...
+
+
 @dataclass(frozen=True)
 class World:
     """Everything outside. Adapters load their libraries when they are first used."""
@@ -174,5 +227,9 @@ class World:
     templates: Templates
     email: EmailSender
     webhooks: Webhooks
+    connections: Connections = field(default_factory=NoConnections)
     extras: Mapping[str, Any] = field(default_factory=dict)
     """What the action types of other distributions bring along, by name."""
+    doorbells: Doorbells | None = None
+    quarantine: Quarantine | None = None
+    announcers: Sequence[Announcer] = ()

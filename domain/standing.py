@@ -6,7 +6,7 @@ These methods apply. They run on every read, so they never refuse and never fail
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 from eventsourcing.domain import BaseAggregate
@@ -14,10 +14,13 @@ from eventsourcing.domain import BaseAggregate
 from domain import events
 from domain.errors import ErrorReport, FieldError
 from domain.events import ActionEvent
-from domain.identity import effect_key
+from domain.identity import compensating_action_id, effect_key
 from domain.instant import from_text
-from domain.lifecycle import STATUS_AFTER, Life, Status
+from domain.lifecycle import ENDED, STATUS_AFTER, Life, Status
 from domain.policy import LEASE_LAPSED, Delivery, Route
+
+REPORT_WITHIN = timedelta(minutes=1)
+"""After this somebody looks whether the end of a compensation was told. Whoever ends it tells it at once."""
 
 
 class Standing(BaseAggregate[str]):
@@ -39,9 +42,14 @@ class Standing(BaseAggregate[str]):
         if event.life in STATUS_AFTER:
             self._last = event.life
             self._status = STATUS_AFTER[event.life]
+        if self.compensates is not None and not self.is_reported and self._status in ENDED:
+            # A compensation that is over has a last duty: the action that it takes back must be told.
+            self.due_at: datetime | None = event.timestamp + REPORT_WITHIN
 
     def _requested(self, event: events.Requested) -> None:
         self.request: Mapping[str, Any] = event.request
+        self.compensates: str | None = _compensated_by(event.originator_id, event.request.get("compensates"))
+        """The id of the action that this one takes back, None for all others."""
         self.fingerprint: str = event.fingerprint
         self.effect_key: str = event.effect_key
         self._status = Status.REQUESTED
@@ -56,6 +64,11 @@ class Standing(BaseAggregate[str]):
         self.attempted_at: datetime | None = None
         self.can_probe: bool = False
         self.probes: int = 0
+        self.hold: events.Held | None = None
+        self.approved_hash: str | None = None
+        self.compensation: str | None = None
+        self.is_reported: bool = False
+        self.compensation_order: events.CompensationRequested | None = None
         self.may_still_act: bool = False
         self.key_until: datetime | None = None
         self.doubted: bool = False
@@ -70,7 +83,7 @@ class Standing(BaseAggregate[str]):
         self.turn: datetime | None = None
         self.deferrals: int = 0
         self.is_brought_forward: bool = False
-        self.due_at: datetime | None = event.timestamp
+        self.due_at = event.timestamp
 
     def _rejected(self, event: events.Rejected) -> None:
         details = tuple(FieldError(d["field"], d["code"], d["message"]) for d in event.details)
@@ -80,6 +93,19 @@ class Standing(BaseAggregate[str]):
         self.not_before = _time(event.not_before)
         self.expires_at = _time(event.expires_at)
         self._due(self.not_before or event.timestamp)
+
+    def _held(self, event: events.Held) -> None:
+        self.hold = event
+        self._due(self.expires_at)
+
+    def _approved(self, event: events.Approved) -> None:
+        self._remember_bulk(event.bulk)
+        self.approved_hash = event.request_hash
+        self._due(self._not_before(event.timestamp))
+
+    def _denied(self, event: events.Denied) -> None:
+        self._remember_bulk(event.bulk)
+        self._ended(ErrorReport("denied", f"denied by {event.by}: {event.why}"))
 
     def _attempted(self, event: events.Attempted) -> None:
         self.attempts = event.attempt
@@ -135,6 +161,7 @@ class Standing(BaseAggregate[str]):
     def _redriven(self, event: events.Redriven) -> None:
         self._remember_bulk(event.bulk)
         self.attempts_before_route = self.attempts
+        self.is_reported = False
         self.cancel_requested = None
         self.error = None
         self._due(event.timestamp)
@@ -145,6 +172,24 @@ class Standing(BaseAggregate[str]):
 
     def _expired(self, event: events.Expired) -> None:
         self._ended(ErrorReport(event.code, event.message))
+
+    def _compensation_requested(self, event: events.CompensationRequested) -> None:
+        self._remember_bulk(event.bulk)
+        self.compensation = event.compensation
+        self.compensation_order = event
+        self.deferrals = 0
+        self.due_at = from_text(event.look_at)
+
+    def _compensated(self, _: events.Compensated) -> None:
+        self._ended(None)
+
+    def _compensation_failed(self, event: events.CompensationFailed) -> None:
+        self._ended(ErrorReport(event.code, event.message))
+
+    def _reported(self, _: events.Reported) -> None:
+        self.is_reported = True
+        if self.status in ENDED:
+            self.due_at = None
 
     def _cancel_requested(self, event: events.CancelRequested) -> None:
         self._remember_bulk(event.bulk)
@@ -159,7 +204,11 @@ class Standing(BaseAggregate[str]):
         until = from_text(event.until)
         self.turn = until if event.turn else None
         self.deferrals += 1
-        self._due(until)
+        if self.status is Status.COMPENSATING:
+            # When it expires does not matter any more: it was carried out in time.
+            self.due_at = until
+        else:
+            self._due(until)
 
     def _late_outcome(self, event: events.LateOutcome) -> None:
         """Kept in the history, and nowhere else."""
@@ -167,6 +216,9 @@ class Standing(BaseAggregate[str]):
     def _due(self, at: datetime | None) -> None:
         """An action must be looked at no later than it expires."""
         self.due_at = min(at, self.expires_at) if at and self.expires_at else at
+
+    def _not_before(self, at: datetime) -> datetime:
+        return max(at, self.not_before) if self.not_before else at
 
     def _ended(self, error: ErrorReport | None) -> None:
         self.error = error
@@ -212,6 +264,9 @@ class Standing(BaseAggregate[str]):
         Life.REQUESTED: _requested,
         Life.REJECTED: _rejected,
         Life.VALIDATED: _validated,
+        Life.HELD: _held,
+        Life.APPROVED: _approved,
+        Life.DENIED: _denied,
         Life.ATTEMPTED: _attempted,
         Life.ATTEMPT_FAILED: _attempt_failed,
         Life.IN_DOUBT: _in_doubt,
@@ -221,12 +276,25 @@ class Standing(BaseAggregate[str]):
         Life.REDRIVEN: _redriven,
         Life.CANCELLED: _cancelled,
         Life.EXPIRED: _expired,
+        Life.COMPENSATION_REQUESTED: _compensation_requested,
+        Life.COMPENSATED: _compensated,
+        Life.COMPENSATION_FAILED: _compensation_failed,
         Life.CANCEL_REQUESTED: _cancel_requested,
         Life.BROUGHT_FORWARD: _brought_forward,
         Life.DEFERRED: _deferred,
         Life.PROBED: _probed,
+        Life.REPORTED: _reported,
         Life.LATE_OUTCOME: _late_outcome,
     }
+
+
+# What was refused is kept as it was given, and may claim anything. An id is claimed by nobody.
+
+
+def _compensated_by(action_id: str, claimed: object) -> str | None:
+    if isinstance(claimed, str) and claimed.isascii() and action_id == compensating_action_id(claimed):
+        return claimed
+    return None
 
 
 def _time(text: str | None) -> datetime | None:

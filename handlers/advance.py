@@ -4,6 +4,7 @@
     attempted           ── lease over ────────►  in doubt, or the next attempt, as its delivery class says
                         ── holder dead ───────►  the same, without waiting for the lease
     in doubt            ── probe due ─────────►  the provider is asked
+    compensating        ── look due ──────────►  its compensation is made, or what became of it is recorded
     anything else       ──────────────────────►  nothing
 
 A ring is only a hint: rung twice, late, out of order or by two workers at once, the version of the action decides who
@@ -12,15 +13,18 @@ acts. The other one is told by a conflict, before anything has left.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from domain.action import Action
 from domain.errors import LedgerConflict
 from domain.ledger import ActionLedger
 from domain.lifecycle import Status
 from domain.ports import World
+from handlers.compensate import Compensate
 from handlers.execute import Deadline, Execute
 from handlers.probe import Probe
 
-_MAY_BE_DUE = (Status.SCHEDULED, Status.RETRYING, Status.IN_DOUBT)
+_MAY_BE_DUE = (Status.SCHEDULED, Status.RETRYING, Status.HELD, Status.IN_DOUBT, Status.COMPENSATING)
 
 LONGEST_STEP = 900.0
 """Seconds. Nobody waits for a worker's attempt: its type's own deadline holds."""
@@ -29,24 +33,40 @@ LONGEST_STEP = 900.0
 class Advance:
     """Takes an action one step on, or as many as are due."""
 
-    def __init__(self, ledger: ActionLedger, execute: Execute, probe: Probe, world: World) -> None:
+    def __init__(
+        self, ledger: ActionLedger, execute: Execute, probe: Probe, compensate: Compensate, world: World
+    ) -> None:
         self._ledger = ledger
         self._execute = execute
         self._probe = probe
+        self._compensate = compensate
         self._world = world
 
     def __call__(self, action_id: str, *, within: float = LONGEST_STEP) -> Action:
         """The action as it stands afterwards. Raises LedgerUnavailable, ActionNotFound and what a row deserves."""
-        action = self.take_over(self._ledger.load(action_id))
-        deadline = Deadline(self._world.clock, within)
+        return self.onwards(self._ledger.load(action_id), Deadline(self._world.clock, within))
+
+    def onwards(self, action: Action, deadline: Deadline) -> Action:
+        """The same for an action that was just read. Its object may have changed: go on with the one that is answered.
+
+        Raises LedgerUnavailable and what a row deserves.
+        """
+        action = self.take_over(action)
         try:
             while self._is_due(action) and deadline.allows_an_attempt():
-                step = self._probe if action.status is Status.IN_DOUBT else self._execute.next_step
-                action = step(action, deadline)
+                action = self._step(action.status)(action, deadline)
         except LedgerConflict:
             # Another worker was first, and goes on with it.
-            return self._ledger.load(action_id)
+            return self._ledger.load(action.id)
+        self._compensate.report_back(action)
         return action
+
+    def _step(self, status: Status) -> Callable[[Action, Deadline], Action]:
+        if status is Status.IN_DOUBT:
+            return self._probe
+        if status is Status.COMPENSATING:
+            return self._compensate.go_on
+        return self._execute.next_step
 
     def take_over(self, action: Action) -> Action:
         """Ends an attempt that nobody will end: its lease is over, or its process is dead."""

@@ -19,7 +19,7 @@ from typing import Any
 from domain import policy
 from domain.action import Action, Lease
 from domain.base_action import Attempt
-from domain.errors import LedgerConflict, LedgerUnavailable, Refused
+from domain.errors import LedgerConflict, LedgerUnavailable, NeedsApproval, Refused
 from domain.gate import Wait
 from domain.ledger import ActionLedger
 from domain.lifecycle import Status
@@ -33,7 +33,7 @@ from handlers.validate import Ready, Validate
 log = logging.getLogger("execution_agent.execute")
 
 SHORTEST_ATTEMPT = 0.5
-"""Seconds. With less than this left, no attempt starts: it would only end in doubt."""
+"""Seconds. An attempt with less would only end in doubt."""
 
 
 SHORTEST_WAIT, LONGEST_WAIT = timedelta(seconds=1), timedelta(minutes=1)
@@ -41,11 +41,12 @@ SHORTEST_WAIT, LONGEST_WAIT = timedelta(seconds=1), timedelta(minutes=1)
 
 
 class Deadline:
-    """How long the caller can still wait."""
+    """How long the caller can still wait. With less than `shortest` seconds left, no attempt starts."""
 
-    def __init__(self, clock: Clock, seconds: float) -> None:
+    def __init__(self, clock: Clock, seconds: float, *, shortest: float = SHORTEST_ATTEMPT) -> None:
         self._clock = clock
         self._end = clock.monotonic() + seconds
+        self._shortest = shortest
 
     @property
     def remaining(self) -> float:
@@ -54,7 +55,7 @@ class Deadline:
 
     def allows_an_attempt(self, after: float = 0.0) -> bool:
         """Whether there is time for an attempt once `after` seconds are gone."""
-        return self.remaining - after >= SHORTEST_ATTEMPT
+        return self.remaining - after >= self._shortest
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +118,9 @@ class Execute:
         while (wait := self._wait_before_next(action)) is not None and deadline.allows_an_attempt(after=wait):
             if wait:
                 self._world.clock.sleep(wait)
+                if not deadline.allows_an_attempt():
+                    # It slept longer than it was to.
+                    return action
             try:
                 action = self.next_step(action, deadline)
             except LedgerConflict:
@@ -136,6 +140,9 @@ class Execute:
             ready = self._validate.current_route(action)
         except Refused as refusal:
             return self._fail_unprepared(action, Permanent(str(refusal.code), refusal.message))
+        except NeedsApproval as needed:
+            action.put_on_hold(needed.hold, at=self._world.clock.now())
+            return self._recorded(action)
         return self._attempt(action, ready, deadline)
 
     def _fail_unprepared(self, action: Action, refused: Permanent) -> Action:

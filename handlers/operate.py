@@ -16,6 +16,7 @@ from domain.errors import (
     LedgerConflict,
     Refused,
 )
+from domain.identity import bulk_given_at
 from domain.ledger import ActionLedger
 from domain.lifecycle import Status
 from domain.ports import World
@@ -31,8 +32,10 @@ Act = Callable[[Action, datetime], None]
 class Operate:
     """Acts of people, decided on the action as it stands."""
 
-    def __init__(self, ledger: ActionLedger, world: World) -> None:
+    def __init__(self, ledger: ActionLedger, report_back: Callable[[Action], object], world: World) -> None:
+        """`report_back` is told of every action that an act has changed."""
         self._ledger = ledger
+        self._report_back = report_back
         self._world = world
 
     def cancel(self, action_id: str, *, actor: str, reason: str, bulk: str | None = None) -> Response:
@@ -48,6 +51,14 @@ class Operate:
     def redrive(self, action_id: str, *, actor: str, reason: str, bulk: str | None = None) -> Response:
         """A failed action gets its retries once more, under the same effect key."""
         return self._act(action_id, actor, reason, bulk, lambda order: lambda action, at: action.redrive(order, at=at))
+
+    def approve(self, action_id: str, *, actor: str, reason: str, bulk: str | None = None) -> Response:
+        """What is held goes on, as it was held."""
+        return self._act(action_id, actor, reason, bulk, lambda order: lambda action, at: action.approve(order, at=at))
+
+    def deny(self, action_id: str, *, actor: str, reason: str, bulk: str | None = None) -> Response:
+        """What is held does not go on."""
+        return self._act(action_id, actor, reason, bulk, lambda order: lambda action, at: action.deny(order, at=at))
 
     def resolve(
         self,
@@ -73,7 +84,7 @@ class Operate:
     ) -> Response:
         """Nothing is changed unless the act is allowed; the answer says where the action stands either way."""
         try:
-            act = act_of(_order(actor, reason, bulk))
+            act = act_of(order_of(actor, reason, bulk))
         except Refused as refused:
             return refusal(refused)
         for _ in range(MOST_CONFLICTS):
@@ -89,15 +100,21 @@ class Operate:
         action = self._ledger.load(action_id)
         if bulk is not None and bulk in action.bulks:
             return response_of(action).as_duplicate()
+        if bulk is not None and _has_changed_since(action, bulk):
+            return response_of(action).with_error(
+                ErrorReport(Code.CONFLICT, "it has changed since the order was given")
+            )
         try:
             act(action, self._world.clock.now())
         except IllegalTransition as illegal:
             return response_of(action).with_error(_why_not(action, illegal))
         self._ledger.record(action)
+        self._report_back(action)
         return response_of(action)
 
 
-def _order(actor: str, reason: str, bulk: str | None) -> Order:
+def order_of(actor: str, reason: str, bulk: str | None = None) -> Order:
+    """A person's act. Raises Refused (missing_field) where actor or reason is not said."""
     problems = [
         FieldError(name, Code.MISSING_FIELD, f"say {what}, in 1 to {LONGEST_WORD} printable characters")
         for name, word, what in (("actor", actor, "who does this"), ("reason", reason, "why"))
@@ -112,9 +129,16 @@ def _is_said(word: object) -> bool:
     return isinstance(word, str) and 0 < len(word.strip()) <= LONGEST_WORD and word.isprintable()
 
 
+def _has_changed_since(action: Action, bulk: str) -> bool:
+    """Whoever counted it counted it as it stood. What has failed again since is not redriven a second time."""
+    given_at = bulk_given_at(bulk)
+    return given_at is not None and action.modified_on > given_at
+
+
 def _why_not(action: Action, illegal: IllegalTransition) -> ErrorReport:
     if action.status is Status.SUCCEEDED:
-        return ErrorReport("too_late", "it has succeeded already, and what it did stands")
+        message = "it has succeeded already, and what it did stands; to take it back, undo it: execution-agent undo"
+        return ErrorReport(Code.TOO_LATE, message)
     if action.status is Status.IN_DOUBT:
         return ErrorReport(Code.CONFLICT, "it is in doubt: resolve it first, then this may be possible")
     return ErrorReport(Code.CONFLICT, f"it is {action.status}, which does not allow this ({illegal})")

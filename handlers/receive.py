@@ -8,14 +8,25 @@ from typing import Any
 from domain import identity
 from domain.action import Action
 from domain.canonical import canonical
-from domain.errors import ActionNotFound, Code, ErrorReport, FieldError, InvalidRequest, LedgerConflict, Refused
+from domain.errors import (
+    ActionNotFound,
+    Code,
+    ErrorReport,
+    FieldError,
+    InvalidRequest,
+    LedgerConflict,
+    NeedsApproval,
+    Refused,
+)
+from domain.hold import Hold
 from domain.ledger import ActionLedger
 from domain.lifecycle import Status
 from domain.ports import World
 from domain.request import ActionRequest, fingerprint
 from handlers.advance import Advance
 from handlers.execute import Deadline, Execute
-from handlers.validate import Validate
+from handlers.remind import Remind
+from handlers.validate import Ready, Validate
 from projections.status import Response, response_of
 
 FIRST_LOOK = 0.005
@@ -34,26 +45,41 @@ class Receive:
         self._execute = execute
         self._advance = advance
         self._world = world
+        self._remind = Remind(world)
 
-    def __call__(self, request: ActionRequest, deadline: Deadline) -> Response:
-        """Never raises for what a request says; raises LedgerUnavailable when nothing can be recorded."""
+    def __call__(self, request: ActionRequest, deadline: Deadline, hold: Hold | None = None) -> Response:
+        """`hold` keeps what is accepted until a person approves it.
+
+        Never raises for what a request says; raises LedgerUnavailable when nothing can be recorded.
+        """
         action_id = self._identify(request)
         action = self._request(request.document, action_id)
+        ready = None
         try:
             self._check_time(request)
             ready = self._validate.whole(action)
         except Refused as refusal:
             return self._refuse(request, action_id, refusal)
-        options = request.options
-        action.validate(not_before=options.not_before, expires_at=options.expires_at, at=self._world.clock.now())
+        except NeedsApproval as needed:
+            hold = hold or needed.hold
         try:
-            if self._is_for_later(request, deadline):
-                self._ledger.record(action)
-            else:
-                action = self._execute(action, ready, deadline)
+            return response_of(self._accept(action, request, ready, deadline, hold))
         except LedgerConflict:
             return self._recognise(request, action_id, deadline)
-        return response_of(action)
+
+    def _accept(
+        self, action: Action, request: ActionRequest, ready: Ready | None, deadline: Deadline, hold: Hold | None
+    ) -> Action:
+        options, now = request.options, self._world.clock.now()
+        action.validate(not_before=options.not_before, expires_at=options.expires_at, at=now)
+        if hold is not None:
+            action.put_on_hold(hold, at=now)
+        if ready is not None and hold is None and not self._is_for_later(request, deadline):
+            action = self._execute(action, ready, deadline)
+            self._remind(action)
+            return action
+        self._ledger.record(action)
+        return action
 
     def refuse(self, invalid: InvalidRequest) -> Response:
         """What is sound JSON but no request: recorded as rejected."""

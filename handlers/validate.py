@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
 from domain.action import Action
 from domain.base_action import BaseAction, Intent, Prepared
-from domain.errors import ExecutionAgentError, FieldError, Refused
+from domain.errors import ExecutionAgentError, FieldError, NeedsApproval, Refused
+from domain.gate import Limits
 from domain.identity import effect_key
 from domain.policy import Delivery
 from domain.ports import World
@@ -43,6 +45,10 @@ class Ready:
     def target(self) -> str:
         return self.prepared.target or self.action_type.action_type
 
+    @property
+    def limits(self) -> Limits:
+        return self.prepared.limits or self.action_type.limits
+
     def can_probe(self, world: World) -> bool:
         """Whether the provider can be asked what became of an attempt."""
         return self.action_type.can_probe(world)
@@ -60,25 +66,28 @@ class Validate:
         self._world = world
 
     def whole(self, action: Action) -> Ready:
-        """The first route ready; every fallback checked as well. Raises Refused."""
+        """The first route ready; every fallback checked as well. Raises Refused, NeedsApproval."""
         ready = self.current_route(action)
         for number, fallback in enumerate(action.fallbacks):
             try:
-                self._ready(action, fallback, effect_key(action.id, number + 1))
+                # Whether a person has to approve it is asked when its turn comes.
+                with suppress(NeedsApproval):
+                    self._ready(action, fallback, effect_key(action.id, number + 1))
             except Refused as refusal:
                 raise _found_under(f"options.fallback.{number}", refusal) from None
         return ready
 
     def current_route(self, action: Action) -> Ready:
-        """The route that comes next, ready. Raises Refused."""
+        """The route that comes next, ready. Raises Refused, NeedsApproval."""
         return self._ready(action, action.asked, action.effect_key)
 
     def _ready(self, action: Action, asked: Mapping[str, Any], key: str) -> Ready:
         action_type = self._action_types.named(asked["action_type"])
-        intent = Intent(action.id, key, self._world.clock.now())
+        earlier = action.facts if action.doubted else {}
+        intent = Intent(action.id, key, self._world.clock.now(), earlier=earlier)
         try:
             parameters = read_parameters(action_type.parameters, asked["parameters"])
-            prepared = action_type.prepare(parameters, intent, self._world)
+            prepared = self._prepare(action, action_type, parameters, intent)
             return Ready(action_type, replace(prepared, facts=plain(prepared.facts)))
         except ExecutionAgentError:
             raise
@@ -86,6 +95,14 @@ class Validate:
             log.exception("%s: the action type %s cannot prepare", action.id, action_type.action_type)
             message = f"the action type raised {type(error).__name__} before anything was attempted"
             raise Refused(message, details=[FieldError("parameters", BROKEN, message)], code=BROKEN) from error
+
+    def _prepare(self, action: Action, action_type: BaseAction[Any], parameters: Any, intent: Intent) -> Prepared[Any]:
+        try:
+            return action_type.prepare(parameters, intent, self._world)
+        except NeedsApproval as needed:
+            if not action.is_approved_for(needed.hold):
+                raise
+        return action_type.prepare(parameters, replace(intent, is_approved=True), self._world)
 
 
 def _found_under(path: str, refusal: Refused) -> Refused:

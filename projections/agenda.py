@@ -1,7 +1,7 @@
 """What is due, and what stands how: the questions that a store answers without reading every action.
 
 The agenda is the truth about pending work. It may name an action that has moved on since, so whoever takes one reads
-the action itself and decides again.
+the action itself and decides again. Views that are kept apart from the ledger follow it, a moment or more behind.
 """
 
 from __future__ import annotations
@@ -12,44 +12,65 @@ from typing import Protocol, runtime_checkable
 
 from domain.errors import ConfigurationError
 from domain.ledger import translated
+from domain.priority import Place
 from projections.view import ActionView
 
 
 class Agenda(Protocol):
     """Every store keeps one."""
 
-    def due(self, now: datetime, limit: int) -> Sequence[str]:
-        """Ids of what must be looked at by `now`, the longest due first: accepted, to be retried, expired, lapsed."""
+    def line(self, now: datetime, limit: int) -> Sequence[Place]:
+        """What must be looked at by `now`, first in line first: accepted, to be retried, expired, lapsed."""
         ...
 
 
 @runtime_checkable
 class Views(Protocol):
-    """Stores that keep the rows of actions beside their events."""
+    """Stores that keep the rows of actions. A ledger that does writes them in the transaction of their events."""
 
     def views(self, status: str | None, limit: int) -> Sequence[ActionView]:
         """The rows of a status, or all, newest first."""
         ...
 
 
-class StoredAgenda:
-    """The agenda of a ledger's own store. Raises LedgerUnavailable when it cannot be read."""
+class SeparateViews(Views, Protocol):
+    """A store of rows that is kept apart from the ledger, by whoever hears of a commit."""
 
-    def __init__(self, store: Agenda) -> None:
+    def keep(self, view: ActionView) -> bool:
+        """Keeps the row unless a newer one is there; True when this is the newest now. Twice, or late, does no harm."""
+        ...
+
+    def close(self) -> None:
+        """Lets go of the store."""
+        ...
+
+
+class StoredAgenda:
+    """The agenda of a ledger's own store, and its rows. Raises LedgerUnavailable when they cannot be read."""
+
+    def __init__(self, store: Agenda, views: Views | None = None) -> None:
+        """`views` are those kept apart, where the store keeps none itself."""
         self._store = store
+        self._own_views = store if isinstance(store, Views) else None
+        self._views = self._own_views or views
 
     @property
     def keeps_views(self) -> bool:
-        """Whether the store can list actions."""
-        return isinstance(self._store, Views)
+        """Whether the store itself keeps the rows, so that they are never behind."""
+        return self._own_views is not None
+
+    def line(self, now: datetime, limit: int) -> Sequence[Place]:
+        """What must be looked at by `now`, first in line first."""
+        with translated():
+            return self._store.line(now, limit)
 
     def due(self, now: datetime, limit: int) -> Sequence[str]:
-        with translated():
-            return self._store.due(now, limit)
+        """The ids in that line."""
+        return [place.action_id for place in self.line(now, limit)]
 
     def views(self, status: str | None, limit: int) -> Sequence[ActionView]:
-        """Raises ConfigurationError where the store keeps no views."""
-        if not isinstance(self._store, Views):
+        """Raises ConfigurationError where nobody keeps views."""
+        if self._views is None:
             raise ConfigurationError("this ledger keeps no views beside its events, so it cannot list actions")
         with translated():
-            return self._store.views(status, limit)
+            return self._views.views(status, limit)

@@ -9,6 +9,7 @@ from typing import Any
 from domain.action import Action
 from domain.errors import Code, ErrorReport, Refused
 from domain.lifecycle import Status
+from domain.priority import Priority
 from projections.view import ActionView
 
 
@@ -58,7 +59,15 @@ def response_of(action: Action) -> Response:
 
 
 def _result_of(action: Action) -> Mapping[str, Any] | None:
-    """The result; where the request named fallbacks, `route` says which one won: 0 is the request's own."""
+    """The result; where the request named fallbacks, `route` says which one won: 0 is the request's own.
+
+    What is held says by which rule, and what there is to decide on; what is taken back says by which action.
+    """
+    if action.status is Status.HELD and action.hold is not None:
+        hold = action.hold
+        return {"held": {"rule": hold.rule, "message": hold.message, "details": dict(hold.details or {})}}
+    if action.compensation is not None:
+        return {**(action.result or {}), "compensation": action.compensation}
     if action.result is None or not action.fallbacks:
         return action.result
     return {"route": {"number": action.route, "action_type": action.asked["action_type"]}, **action.result}
@@ -87,4 +96,11 @@ def view_of(action: Action) -> ActionView:
         born=action.created_on,
         updated=action.modified_on,
         holder=action.holder if action.status is Status.ATTEMPTED else None,
+        priority=_priority_of(action),
     )
+
+
+def _priority_of(action: Action) -> Priority:
+    """What was refused has a row too, and may have asked for anything."""
+    options = action.request.get("options")
+    return Priority.of(options.get("priority")) if isinstance(options, Mapping) else Priority.NORMAL

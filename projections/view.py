@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from domain.instant import to_text
+from domain.priority import Priority
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,7 @@ class ActionView:
     born: datetime
     updated: datetime
     holder: str | None = None
+    priority: Priority = Priority.NORMAL
 
 
 def row_of(view: ActionView) -> dict[str, Any]:
@@ -36,6 +38,7 @@ def row_of(view: ActionView) -> dict[str, Any]:
         "action_id": view.action_id,
         "status": view.status,
         "action_type": view.action_type,
+        "priority": str(view.priority),
         "version": view.version,
         "due_at": None if view.due_at is None else to_text(view.due_at),
         "born": to_text(view.born),

@@ -9,7 +9,9 @@ from typing import Any
 
 from adapters.memory_gates import MemoryGates
 from adapters.templates import Templates
-from domain.base_action import Attempt, BaseAction, Inquiry, Parameters, Prepared
+from domain.base_action import Attempt, BaseAction, Compensation, Done, Inquiry, Intent, Parameters, Prepared
+from domain.errors import NeedsApproval, Refused
+from domain.hold import Hold
 from domain.outcome import CannotTell, Finding, Outcome, Succeeded
 from domain.policy import Delivery
 from domain.ports import Email, WebhookTarget, World
@@ -170,6 +172,35 @@ class GreetAsked(Greet):
     def probe(self, parameters: GreetParameters, inquiry: Inquiry, world: World) -> Finding:
         provider: ScriptedProvider = world.extras["provider"]
         return provider.find(inquiry)
+
+
+class GreetReversibly(Greet):
+    """The same, where a greeting can be taken back, and a person looks at every one to Eve."""
+
+    action_type = "greet_reversibly"
+    delivery = Delivery.IDEMPOTENT_BY_KEY
+
+    def prepare(self, parameters: GreetParameters, intent: Intent, world: World) -> Prepared[GreetParameters]:
+        if parameters.name == "Eve" and not intent.is_approved:
+            raise NeedsApproval(Hold("eve", "nobody greets Eve unseen", {"name": parameters.name}))
+        return Prepared(parameters)
+
+    def compensation(self, done: Done) -> Compensation | None:
+        return Compensation("ungreet", {"name": done.parameters["name"]})
+
+
+class Ungreet(GreetOnce):
+    """Takes a greeting back. Somebody looks first when `world.extras["changed"]` says that it was answered since."""
+
+    action_type = "ungreet"
+
+    def prepare(self, parameters: GreetParameters, intent: Intent, world: World) -> Prepared[GreetParameters]:
+        changed = world.extras.get("changed")
+        if changed and not intent.is_approved:
+            raise NeedsApproval(Hold("changed_since", "the greeting was answered since", dict(changed)))
+        if parameters.name == "Mallory":
+            raise Refused("Mallory is gone")
+        return Prepared(parameters)
 
 
 class ScriptedProvider:

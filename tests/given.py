@@ -40,6 +40,11 @@ DEFAULTS: Mapping[str, Any] = {
     "target": "crm",
     "verdict": "executed",
     "finding": "cannot_tell",
+    "rule": "a_rule",
+    "request_hash": "0" * 64,
+    "to": "act_5n8x0000000000000000000000",
+    "compensation": "act_5n8x0000000000000000000000",
+    "look_at": "2026-03-01T12:01:00.000000Z",
     "by": "ada",
     "why": "it was asked for",
 }
@@ -48,11 +53,15 @@ REQUESTED: Told = ("requested", {})
 VALIDATED: Told = ("validated", {})
 ATTEMPTED: Told = ("attempted", {})
 RETRY: Told = ("attempt_failed", {"failure": "retry"})
+SUCCEEDED: tuple[Told, ...] = (REQUESTED, VALIDATED, ATTEMPTED, ("succeeded", {}))
 LEADING_TO: Mapping[Life | None, tuple[Told, ...]] = {
     None: (),
     Life.REQUESTED: (REQUESTED,),
     Life.REJECTED: (REQUESTED, ("rejected", {})),
     Life.VALIDATED: (REQUESTED, VALIDATED),
+    Life.HELD: (REQUESTED, VALIDATED, ("held", {})),
+    Life.APPROVED: (REQUESTED, VALIDATED, ("held", {}), ("approved", {})),
+    Life.DENIED: (REQUESTED, VALIDATED, ("held", {}), ("denied", {})),
     Life.ATTEMPTED: (REQUESTED, VALIDATED, ATTEMPTED),
     Life.ATTEMPT_FAILED: (REQUESTED, VALIDATED, ATTEMPTED, RETRY),
     Life.IN_DOUBT: (REQUESTED, VALIDATED, ATTEMPTED, ("in_doubt", {"reason": "outcome_unknown"})),
@@ -63,7 +72,7 @@ LEADING_TO: Mapping[Life | None, tuple[Told, ...]] = {
         ("in_doubt", {"reason": "outcome_unknown"}),
         ("resolved", {"verdict": "not_executed", "retry_at": "2026-03-01T12:00:05.000000Z"}),
     ),
-    Life.SUCCEEDED: (REQUESTED, VALIDATED, ATTEMPTED, ("succeeded", {})),
+    Life.SUCCEEDED: SUCCEEDED,
     Life.FAILED: (REQUESTED, VALIDATED, ATTEMPTED, ("attempt_failed", {"retry_at": None}), ("failed", {})),
     Life.REDRIVEN: (
         REQUESTED,
@@ -75,6 +84,9 @@ LEADING_TO: Mapping[Life | None, tuple[Told, ...]] = {
     ),
     Life.CANCELLED: (REQUESTED, VALIDATED, ("cancelled", {})),
     Life.EXPIRED: (REQUESTED, VALIDATED, ("expired", {})),
+    Life.COMPENSATION_REQUESTED: (*SUCCEEDED, ("compensation_requested", {})),
+    Life.COMPENSATED: (*SUCCEEDED, ("compensation_requested", {}), ("compensated", {})),
+    Life.COMPENSATION_FAILED: (*SUCCEEDED, ("compensation_requested", {}), ("compensation_failed", {})),
 }
 """The shortest life that each event leaves standing."""
 

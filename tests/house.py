@@ -10,7 +10,17 @@ from agents.execution_agent.agent import ExecutionAgent
 from agents.execution_agent.config import Settings
 from domain.base_action import BaseAction
 from domain.ports import World
-from tests.fakes import Greet, GreetAgain, GreetAsked, GreetOnce, GreetToday, ScriptedProvider, fake_world
+from tests.fakes import (
+    Greet,
+    GreetAgain,
+    GreetAsked,
+    GreetOnce,
+    GreetReversibly,
+    GreetToday,
+    ScriptedProvider,
+    Ungreet,
+    fake_world,
+)
 
 MEMORY = {"PERSISTENCE_MODULE": "adapters.memory_events"}
 
@@ -24,7 +34,15 @@ def agent_with(
     provider: ScriptedProvider | None = None,
     *,
     world: World | None = None,
-    actions: Iterable[type[BaseAction[Any]]] = (Greet, GreetAgain, GreetOnce, GreetToday, GreetAsked),
+    actions: Iterable[type[BaseAction[Any]]] = (
+        Greet,
+        GreetAgain,
+        GreetOnce,
+        GreetToday,
+        GreetAsked,
+        GreetReversibly,
+        Ungreet,
+    ),
     **changes: Any,
 ) -> ExecutionAgent:
     """An agent whose `greet` types ask `provider`."""

@@ -36,10 +36,20 @@ _TRUSTED = re.compile(
 class CallWebhookParameters(Parameters):
     """`webhook` names a configured target; `url` is one itself, where the configuration allows that."""
 
-    webhook: str | None = None
-    url: str | None = None
-    payload: dict[str, Any]
-    headers: dict[str, str] = Field(default_factory=dict)
+    webhook: str | None = Field(
+        default=None, description="The name of a configured target. Give either this or url.", examples=["crm-sync"]
+    )
+    url: str | None = Field(
+        default=None, description="The address itself, where the configuration allows it. Give either this or webhook."
+    )
+    payload: dict[str, Any] = Field(
+        description="The object that the target is sent, as JSON.", examples=[{"account": "ACME-1"}]
+    )
+    headers: dict[str, str] = Field(
+        default_factory=dict,
+        description="Headers to send along; those that a receiver trusts are for the configuration only.",
+        examples=[{"x-campaign": "renewals"}],
+    )
 
     @model_validator(mode="after")
     def _one_target(self) -> CallWebhookParameters:

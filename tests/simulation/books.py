@@ -133,5 +133,9 @@ class Books:
             return True
         return any(sent.is_open for sent in self.sent[action_id].values())
 
+    def end_of(self, action_id: str) -> str | None:
+        """The status that an action has, None for one that is not there."""
+        return self.status.get(action_id)
+
     def broken(self, action_id: str, rule: str, what: str) -> None:
         self.violations.append(Violation(action_id, rule, what))

@@ -13,7 +13,7 @@ from typing import Any
 
 from tests.simulation.books import Books, Effect, Sent, Written
 
-WAITING = frozenset({"validated", "attempt_failed", "redriven", "resolved"})
+WAITING = frozenset({"validated", "attempt_failed", "redriven", "resolved", "approved"})
 """After these the action is accepted, not over, and no attempt is running."""
 
 MAY_FOLLOW: dict[str, frozenset[str | None]] = {
@@ -23,33 +23,43 @@ MAY_FOLLOW: dict[str, frozenset[str | None]] = {
     "attempted": WAITING,
     "attempt_failed": frozenset({"attempted"}),
     # After attempt_failed: when it is to end, and an earlier attempt may have taken effect.
-    "in_doubt": frozenset({"attempted", "attempt_failed"}),
+    "in_doubt": frozenset({"attempted", "attempt_failed", "held", "approved"}),
     "resolved": frozenset({"in_doubt"}),
     "succeeded": frozenset({"attempted", "resolved"}),
     "failed": frozenset({"attempt_failed", "resolved"}),
     "redriven": frozenset({"failed"}),
-    "cancelled": WAITING,
-    "expired": WAITING,
+    "held": WAITING,
+    "approved": frozenset({"held"}),
+    "denied": frozenset({"held"}),
+    "cancelled": WAITING | {"held"},
+    "expired": WAITING | {"held"},
+    "compensation_requested": frozenset({"succeeded"}),
+    "compensated": frozenset({"compensation_requested", "compensation_failed"}),
+    "compensation_failed": frozenset({"compensation_requested"}),
 }
 """What moves an action, and what it may follow."""
 
+TAKEN_BACK = frozenset({"compensation_requested", "compensated", "compensation_failed"})
+HAPPENED = TAKEN_BACK | {"succeeded"}
+ENDED = frozenset({"failed", "cancelled", "expired", "rejected", "denied"}) | HAPPENED - {"compensation_requested"}
+SETTLED = ENDED | {"in_doubt", "held"}
+
 MAY_STAND: dict[str, frozenset[str]] = {
-    "cancel_requested": frozenset({"attempted", "attempt_failed"}),
+    "cancel_requested": frozenset({"attempted", "attempt_failed", "held", "approved"}),
     "brought_forward": WAITING,
-    "deferred": WAITING,
+    "deferred": WAITING | {"compensation_requested"},
     "probed": frozenset({"in_doubt"}),
+    "reported": ENDED | TAKEN_BACK,
     "late_outcome": frozenset(MAY_FOLLOW) - {"requested", "rejected", "validated"},
 }
 """What moves nothing, and while what was the last that did."""
-
-ENDED = frozenset({"succeeded", "failed", "cancelled", "expired", "rejected"})
-SETTLED = ENDED | {"in_doubt"}
 
 DELIVERY = {
     "mail": "at_most_once",
     "letter": "at_most_once",
     "post": "at_least_once",
     "upsert": "idempotent",
+    "revert": "idempotent",
     "ticket": "idempotent",
 }
 WINDOW = {"ticket": timedelta(minutes=3)}

@@ -23,6 +23,7 @@ from domain.outcome import CannotTell, Executed, NotExecuted, Outcome, Retry, Su
 from domain.policy import Decision, FallBack, InDoubt, Retries, RetryAt
 from domain.standing import Standing
 from handlers.advance import Advance
+from handlers.compensate import Compensate
 from handlers.execute import Execute
 from handlers.receive import Receive
 from tests.simulation.processes import RunHolders
@@ -280,6 +281,25 @@ def _key_ignored(_: Broken) -> Broken:
     return lambda self, request: self._new_id()
 
 
+def _taken_back_anyhow(_: Broken) -> Broken:
+    def broken(self: Any, original: Action, compensation: Action) -> None:
+        if original.status is Status.COMPENSATING:
+            original.compensated(at=self._world.clock.now())
+            self._ledger.record(original)
+
+    return broken
+
+
+def _nobody_makes_it(_: Broken) -> Broken:
+    def broken(self: Any, action: Action, deadline: Any) -> Action:
+        now = self._world.clock.now()
+        action.await_compensation(now + timedelta(days=30), at=now)
+        self._ledger.record(action)
+        return action
+
+    return broken
+
+
 MUTATIONS = (
     Mutation("the attempt is recorded after the send", Execute, "_record_intent", _recorded_after_the_send),
     Mutation("an intent that is in conflict is sent", Execute, "_record_intent", _sent_in_spite_of(LedgerConflict)),
@@ -312,6 +332,10 @@ MUTATIONS = (
     Mutation("what a probe is asked for was done", Action, "settle", _whatever_was_asked_for_was_done),
     Mutation("a probe is asked for ever", Action, "_stays_in_doubt", _asked_for_ever),
     Mutation("every other process counts as dead", RunHolders, "is_dead", _everybody_is_dead),
+    Mutation("nobody has to approve", Action, "is_approved_for", _always(True)),
+    Mutation("the end of a compensation is never told", Compensate, "report_back", _always(None)),
+    Mutation("a compensation that failed counts as done", Compensate, "_conclude", _taken_back_anyhow),
+    Mutation("a lost compensation is not made again", Compensate, "go_on", _nobody_makes_it),
     Mutation("an idempotency key is ignored", Receive, "_identify", _key_ignored),
     Mutation("another request under a key is a duplicate", Receive, "_is_other_request", _always(False)),
     Mutation("a ledger that cannot be used is ignored", ActionLedger, "record", _ledger_ignored),

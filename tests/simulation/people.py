@@ -18,7 +18,7 @@ from projections.status import Response
 from tests.simulation.books import Told
 from tests.simulation.calls import GONE
 from tests.simulation.processes import BEGINNING, Process
-from tests.simulation.provider import BY_NAME
+from tests.simulation.provider import WISHED_FOR
 
 if TYPE_CHECKING:
     from tests.simulation.run import Run
@@ -87,7 +87,7 @@ class Callers:
 
 def _wish(random: Random, number: int, at: float) -> dict[str, Any]:
     """A request that comes `at` seconds after the beginning."""
-    names = list(BY_NAME)
+    names = WISHED_FOR
     wish: dict[str, Any] = {"action_type": random.choice(names), "parameters": {"wish": number}}
     options = _options(random, at)
     if random.random() < 0.3:
@@ -216,15 +216,19 @@ class Operators:
     def _answered(self, verb: str, answer: Any) -> None:
         if answer is GONE or isinstance(answer, LedgerError):
             return
-        if answer.error is None or answer.error.code not in ("conflict", "too_late"):
+        if answer.error is None or answer.error.code not in ("conflict", "too_late", "irreversible"):
             self._run.books.count[f"verb: {verb}"] += 1
 
 
-_VERBS = ("cancel", "retry_now", "redrive", "resolve")
+_VERBS = ("cancel", "retry_now", "redrive", "resolve", "approve", "deny", "undo")
 _SENSIBLE = {
     "scheduled": ("cancel", "retry_now"),
     "attempted": ("cancel",),
     "retrying": ("cancel", "retry_now"),
     "in_doubt": ("resolve",),
     "failed": ("redrive",),
+    "held": ("approve", "approve", "deny", "cancel"),
+    "succeeded": ("undo",),
+    "compensating": ("undo",),
+    "compensation_failed": ("undo",),
 }

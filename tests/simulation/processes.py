@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 BEGINNING = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 MOST_DUE = 32
 """Rows of the agenda that a worker looks at in one go."""
+PATIENCE = 12.0
+"""Seconds that a person waits for an undo."""
 FEW_SLEEPS = 8
 """After so many in one call a sleeper oversleeps, longer each time: on a busy machine nobody polls for minutes."""
 
@@ -144,6 +146,7 @@ class Process:
         self._receive = parts.receive
         self._advance = parts.advance
         self._operate = parts.operate
+        self._compensate = parts.compensate
 
     def receive(self, request: ActionRequest, wait: float) -> Response:
         """A caller asks, and waits for so many seconds."""
@@ -161,8 +164,11 @@ class Process:
 
     def operate(self, verb: str, *arguments: Any) -> Response:
         """A person acts."""
+        order = {"actor": "ada", "reason": "it was asked for"}
+        if verb == "undo":
+            return self._compensate(*arguments, Deadline(self.clock, PATIENCE), **order)
         act = getattr(self._operate, verb)
-        response: Response = act(*arguments, actor="ada", reason="it was asked for")
+        response: Response = act(*arguments, **order)
         return response
 
 

@@ -10,9 +10,11 @@ from tests.simulation.books import Written
 from tests.simulation.lives import (
     DELIVERY,
     ENDED,
+    HAPPENED,
     MAY_FOLLOW,
     MAY_STAND,
     SETTLED,
+    TAKEN_BACK,
     WINDOW,
     Life,
     Try,
@@ -44,7 +46,7 @@ def _legal_order(life: Life) -> Iterator[str]:
 
 
 def _nothing_stuck(life: Life) -> Iterator[str]:
-    if life.end not in SETTLED:
+    if life.end not in SETTLED and not _is_being_taken_back(life):
         yield f"nothing is due any more, and it still is {life.end}"
 
 
@@ -108,12 +110,12 @@ def _effects_as_promised(life: Life) -> Iterator[str]:
 
 
 def _success_is_true(life: Life) -> Iterator[str]:
-    if life.end == "succeeded" and not life.effects:
+    if life.end in HAPPENED and not life.effects:
         yield "it succeeded, and nothing has happened"
 
 
 def _failure_is_true(life: Life) -> Iterator[str]:
-    if life.end in ENDED - {"succeeded"} and life.effects:
+    if life.end in ENDED - HAPPENED and life.effects:
         yield f"it is {life.end}, and {life.effects[0].key} took effect: a doubt is hidden"
 
 
@@ -227,6 +229,48 @@ def _probes_end(life: Life) -> Iterator[str]:
             yield f"version {event.version} is probe number {asked} of one attempt"
 
 
+# -- people ---------------------------------------------------------------------------------------------------------
+
+
+def _approved_first(life: Life) -> Iterator[str]:
+    approved = False
+    for event in life.events:
+        approved = approved or event.kind == "approved"
+        if event.kind == "attempted" and not approved and _is_fifth(life, event):
+            yield f"attempt {event.says['attempt']} began, and nobody had approved it"
+
+
+def _is_fifth(life: Life, attempted: Written) -> bool:
+    route = attempted.says.get("route", 0)
+    asked = life.options["fallback"][route - 1] if route else life.request
+    # One that could not be prepared was not looked at either, and nothing was sent.
+    sent = life.books.sent[life.action_id][attempted.says["attempt"]]
+    return life.action_type(route) == "ticket" and asked["parameters"]["wish"] % 5 == 0 and bool(sent.keys)
+
+
+def _is_being_taken_back(life: Life) -> bool:
+    """Its compensation waits for a person."""
+    return life.end == "compensation_requested" and life.books.end_of(_compensation(life)) in ("held", "in_doubt")
+
+
+def _compensation(life: Life) -> str:
+    asked = [event for event in life.events if event.kind == "compensation_requested"]
+    compensation: str = asked[-1].says["compensation"]
+    return compensation
+
+
+def _taken_back_as_it_is_told(life: Life) -> Iterator[str]:
+    if life.end not in TAKEN_BACK or _is_being_taken_back(life):
+        return
+    became = life.books.end_of(_compensation(life))
+    if became is None:
+        yield "it shall be taken back, and there is no compensation"
+    elif (life.end == "compensated") != (
+        became in ("succeeded", "compensation_requested", "compensating", "compensated", "compensation_failed")
+    ):
+        yield f"it is {life.end}, and its compensation is {became}"
+
+
 # -- time -----------------------------------------------------------------------------------------------------------
 
 
@@ -311,6 +355,8 @@ RULES: Mapping[str, Rule] = {
     "what is recorded is sent": _intent_of_the_living_is_sent,
     "a probe is believed when it is certain": _probe_is_true,
     "nobody is asked for ever": _probes_end,
+    "nothing begins that was to be approved": _approved_first,
+    "what is taken back is as it is told": _taken_back_as_it_is_told,
     "not before its time": _not_before,
     "not after its time": _not_after,
     "no retry before it is due": _retry_when_due,

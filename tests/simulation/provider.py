@@ -11,9 +11,10 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from domain.base_action import Attempt, BaseAction, Inquiry, Intent, Parameters, Prepared
-from domain.errors import Refused
+from domain.base_action import Attempt, BaseAction, Compensation, Done, Inquiry, Intent, Parameters, Prepared
+from domain.errors import NeedsApproval, Refused
 from domain.gate import Limits
+from domain.hold import Hold
 from domain.outcome import (
     CannotTell,
     Executed,
@@ -88,6 +89,9 @@ class Upsert(Wish):
     delivery = Delivery.IDEMPOTENT_BY_KEY
     limits = Limits(per_second=2.0)
 
+    def compensation(self, done: Done) -> Compensation | None:
+        return Compensation("revert", done.parameters)
+
 
 class Ticket(Wish):
     """Taken once for each key, for three minutes."""
@@ -96,8 +100,20 @@ class Ticket(Wish):
     delivery = Delivery.IDEMPOTENT_BY_KEY
     key_window = timedelta(minutes=3)
 
+    def prepare(self, parameters: WishParameters, intent: Intent, world: World) -> Prepared[WishParameters]:
+        if parameters.wish % 5 == 0 and not intent.is_approved:
+            raise NeedsApproval(Hold("fifth", "a person looks at every fifth ticket", {"wish": parameters.wish}))
+        return super().prepare(parameters, intent, world)
 
-TYPES: tuple[type[Wish], ...] = (Mail, Letter, Post, Upsert, Ticket)
+
+class Revert(Upsert):
+    """Takes an upsert back."""
+
+    action_type = "revert"
+
+
+TYPES: tuple[type[Wish], ...] = (Mail, Letter, Post, Upsert, Ticket, Revert)
+WISHED_FOR = tuple(kind.action_type for kind in TYPES if kind is not Revert)
 BY_NAME = {kind.action_type: kind for kind in TYPES}
 
 

@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 from adapters.memory_gates import MemoryGates
 from agents.execution_agent.config import Settings
 from domain.errors import LedgerError
+from projections.view import ActionView
 from tests.simulation.books import Books, Violation
 from tests.simulation.calls import GONE, Call, Crashed, Endless, PutAside
 from tests.simulation.faults import CALM, NONE, PROFILES, Faults, Kind, Port, Trouble
@@ -126,7 +127,7 @@ class Run:
         """Whatever is due is done, by a process that is well."""
         well = Process(self, "well")
         for _ in range(MOST_ROUNDS):
-            due_at = self.store.next_due()
+            due_at = self.store.next_due(self._waits_for_a_person)
             if due_at is None:
                 return
             # A few seconds late: what is due soon after is done in the same go.
@@ -134,6 +135,13 @@ class Run:
             self.begin(well, "look", well.look, partial(self._advance_all, well))
             self.loop.run()
         self.books.broken("", "it comes to an end", f"after {MOST_ROUNDS} looks there is still something due")
+
+    def _waits_for_a_person(self, view: ActionView) -> bool:
+        """What is taken back by an action that is held or in doubt is looked at for ever, and nothing comes of it."""
+        if view.status != "compensating":
+            return False
+        asked = [event for event in self.books.lives[view.action_id] if event.kind == "compensation_requested"]
+        return self.books.end_of(asked[-1].says["compensation"]) in ("held", "in_doubt")
 
     def _require_answers(self) -> None:
         for process in self.slots:

@@ -6,7 +6,7 @@ production do, mostly. The other says that it cannot be used, whether or not the
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
@@ -24,6 +24,7 @@ from eventsourcing.persistence import (
 from adapters.memory_events import MemoryRecorder
 from domain.events import ActionEvent
 from domain.ledger import ActionLedger, ActionMapper
+from domain.priority import Place
 from projections.view import ActionView
 from tests.simulation.books import Written
 from tests.simulation.faults import Kind, Port
@@ -110,14 +111,14 @@ class SimulatedStore(AggregateRecorder):
             raise OperationalError("no answer")
         return found
 
-    def due(self, now: datetime, limit: int) -> list[str]:
+    def line(self, now: datetime, limit: int) -> list[Place]:
         """The agenda, which may lag behind."""
 
-        def look(kind: Kind | None) -> list[str] | None:
+        def look(kind: Kind | None) -> list[Place] | None:
             if kind in _NOT_READ:
                 return None
-            due = self._disk.due(now, limit)
-            return due[1::2] if kind is Kind.STALE else due
+            line = self._disk.line(now, limit)
+            return line[1::2] if kind is Kind.STALE else line
 
         found = self._run.ask(Port.AGENDA, look)
         if found is None:
@@ -128,9 +129,10 @@ class SimulatedStore(AggregateRecorder):
         """The rows of a status, or all, newest first."""
         return self._run.call.once("views", lambda: self._disk.views(status, limit))
 
-    def next_due(self) -> datetime | None:
-        """When somebody must look again, for the simulation itself: past all ports."""
-        return min((view.due_at for view in self._disk.views(None, 10_000) if view.due_at is not None), default=None)
+    def next_due(self, is_left: Callable[[ActionView], bool]) -> datetime | None:
+        """When somebody must look again, for the simulation itself: past all ports. `is_left` are not looked at."""
+        views = self._disk.views(None, 10_000)
+        return min((view.due_at for view in views if view.due_at is not None and not is_left(view)), default=None)
 
 
 _NOT_READ = frozenset({Kind.TIME_OUT_BEFORE, Kind.TIME_OUT_AFTER, Kind.THROTTLE, Kind.RESET})

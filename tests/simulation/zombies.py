@@ -80,9 +80,10 @@ def wake_zombies(rounds: int) -> Woken:
             result = scene.finish()
             woken.rounds += 1
             woken.violations += result.violations
-            for action_id, events in scene.books.lives.items():
-                frozen = Life(action_id, events, scene.books, 0).tries[0]
-                woken.applied += frozen.ending is not None and frozen.ending.call is frozen.sent.call
-                woken.kept_late += sum(1 for e in events if e.kind == "late_outcome" and e.call is frozen.sent.call)
+            # The first one is the one that froze; whatever takes it back is another action.
+            action_id, events = next(iter(scene.books.lives.items()))
+            frozen = Life(action_id, events, scene.books, 0).tries[0]
+            woken.applied += frozen.ending is not None and frozen.ending.call is frozen.sent.call
+            woken.kept_late += sum(1 for e in events if e.kind == "late_outcome" and e.call is frozen.sent.call)
             scene.forget()
     return woken

@@ -127,7 +127,9 @@ class DynamoDBPlace(Place):
 
 def _agent(ledger: dict[str, str], holders: Holders, sink: str, points: Points, plant: Plant) -> ExecutionAgent:
     # The next attempt is due at once, and a lease is as long as its attempt may take.
-    at_once = settings(ledger=ledger, backoff=timedelta(0), clock_skew=timedelta(0), log_level="CRITICAL")
+    at_once = settings(
+        ledger=ledger, backoff=timedelta(0), clock_skew=timedelta(0), log_level="CRITICAL", keeps_views=False
+    )
     world = fake_world(
         clock=SystemClock(),
         chance=SystemChance(),

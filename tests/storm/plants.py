@@ -23,7 +23,7 @@ from tests.storm.watch import Around, append_of
 class LapseIsCertain(Execute):
     """Takes the silence of a dead process for a promise that it did nothing."""
 
-    def lapse(self, action: Action) -> Action:
+    def lapse(self, action: Action, *, certainly_dead: bool) -> Action:
         return self._conclude(action, action.epoch or 0, Retry("lease_lapsed", "it is gone, so it did nothing"))
 
 

@@ -53,4 +53,6 @@ def test_the_codes_of_the_contract_never_change() -> None:
         "idempotency_mismatch",
         "not_found",
         "conflict",
+        "too_late",
+        "irreversible",
     ]

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import timedelta, timezone
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from domain.identity import decided_action_id, effect_key, keyed_action_id, new_action_id
+from domain.identity import (
+    bulk_given_at,
+    decided_action_id,
+    effect_key,
+    keyed_action_id,
+    new_action_id,
+    new_bulk_id,
+)
 from tests.given import NOON
 
 FORM = re.compile(r"act_[0-7][0-9a-hjkmnp-tv-z]{25}")
@@ -55,3 +63,17 @@ def test_what_was_released_stays() -> None:
     assert keyed_action_id("order-7") == "act_1hxjvjmxj4wr1c8ghebv40swk9"
     assert decided_action_id("d-1", "send_email", b"{}") == "act_0abtzb3rm0nxzthnhct7sa3rzn"
     assert effect_key("act_x") == "act_x-r0"
+
+
+def test_a_bulk_id_holds_when_its_order_was_given() -> None:
+    at = (NOON + timedelta(microseconds=7)).astimezone(timezone(timedelta(hours=2)))
+    bulk_id = new_bulk_id(at, b"\x0a\x1b\x2c\x3d")
+    assert bulk_id == "blk_20260301T120000.000007Z-0a1b2c3d"
+    assert bulk_given_at(bulk_id) == at
+
+
+@pytest.mark.parametrize(
+    "other", ["", "b-1", "blk_", "blk_-0a", "blk_20261301T120000.000007Z-0a", "20260301T120000.000007Z-0a"]
+)
+def test_other_words_of_an_order_hold_no_time(other: str) -> None:
+    assert bulk_given_at(other) is None

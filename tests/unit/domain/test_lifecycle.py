@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
+from itertools import product
 from typing import ClassVar
 
 import pytest
@@ -22,6 +24,7 @@ from domain import outcome
 from domain.action import Action, Lease, Order, Verdict
 from domain.errors import ErrorReport, IllegalTransition
 from domain.gate import Closed
+from domain.hold import Hold
 from domain.lifecycle import ENDED, MAY_FOLLOW, STATUS_AFTER, Life, Status, require_may_follow
 from domain.policy import LEASE_LAPSED, Decision, Delivery, Doubt, FallBack, GiveUp, InDoubt, Reason, RetryAt
 from tests.given import ACTION_ID, NOON
@@ -39,6 +42,7 @@ DECISIONS = [
 FOLLOWS = [decision for decision in DECISIONS if not isinstance(decision, InDoubt)]
 FINDINGS = [outcome.Executed(), outcome.NotExecuted(), outcome.CannotTell("no"), outcome.CannotTell("no", again=False)]
 ORDER = Order("ada", "it was asked for")
+MAY_DOUBT = (Life.ATTEMPT_FAILED, Life.HELD, Life.APPROVED)
 MOVES_NOTHING = set(Life) - set(STATUS_AFTER)
 
 
@@ -52,26 +56,43 @@ class LifeOfAnAction(RuleBasedStateMachine):
         self.action: Action | None = None
         self.last: Life | None = None
 
-    @initialize(head_start=st.integers(0, 7), first_failure=st.sampled_from([UNKNOWN, NOT_SENT]))
-    def begin_somewhere(self, head_start: int, first_failure: outcome.Failure) -> None:
-        def fail_for_now() -> None:
-            self.fail(stale=False, failure=first_failure, decision=DECISIONS[0])
-
-        def fail_for_good() -> None:
-            self.begin()
-            self.fail(stale=False, failure=NOT_SENT, decision=DECISIONS[2])
-
-        def fail_in_doubt() -> None:
-            self.fail(stale=False, failure=UNKNOWN, decision=DECISIONS[3])
-
-        def find_nothing() -> None:
-            self.settle(finding=outcome.NotExecuted(), decision=RetryAt(NOON))
-
-        accepted = (self.request, self.validate, self.begin)
-        failed, doubted = (fail_for_now, fail_for_good), (fail_in_doubt, find_nothing)
-        steps = (*accepted, *failed)[:head_start] if head_start <= 5 else (*accepted, *doubted[: head_start - 5])
-        for step in steps:
+    @initialize(at=st.sampled_from([None, *STATUS_AFTER]), doubted=st.booleans())
+    def begin_somewhere(self, at: Life | None, doubted: bool) -> None:
+        for step in self.way_to(at, UNKNOWN if doubted else NOT_SENT):
             step()
+
+    def way_to(self, life: Life | None, first_failure: outcome.Failure) -> list[Callable[[], None]]:
+        """Commands that lead there. What may carry a doubt carries it if the first attempt failed unknown."""
+        fail = partial(self.fail, stale=False)
+        retry = partial(fail, failure=first_failure, decision=RetryAt(NOON))
+        give_up = partial(fail, failure=NOT_SENT, decision=GiveUp(Reason.EXHAUSTED))
+        doubt = partial(fail, failure=UNKNOWN, decision=InDoubt(Doubt.OUTCOME_UNKNOWN))
+        find_nothing = partial(self.settle, finding=outcome.NotExecuted(), decision=RetryAt(NOON))
+        succeed = partial(self.succeed, stale=False)
+        accepted = [self.request, self.validate]
+        attempted = [*accepted, self.begin]
+        ways: dict[Life | None, list[Callable[[], None]]] = {
+            None: [],
+            Life.REQUESTED: [self.request],
+            Life.REJECTED: [self.request, self.reject],
+            Life.VALIDATED: accepted,
+            Life.HELD: [*attempted, retry, self.hold],
+            Life.APPROVED: [*attempted, retry, self.hold, self.approve],
+            Life.DENIED: [*accepted, self.hold, self.deny],
+            Life.ATTEMPTED: attempted,
+            Life.ATTEMPT_FAILED: [*attempted, retry],
+            Life.IN_DOUBT: [*attempted, doubt],
+            Life.RESOLVED: [*attempted, doubt, find_nothing],
+            Life.SUCCEEDED: [*attempted, succeed],
+            Life.FAILED: [*attempted, give_up],
+            Life.REDRIVEN: [*attempted, give_up, self.redrive],
+            Life.CANCELLED: [*accepted, self.cancel],
+            Life.EXPIRED: [*accepted, self.expire],
+            Life.COMPENSATION_REQUESTED: [*attempted, succeed, self.request_compensation],
+            Life.COMPENSATED: [*attempted, succeed, self.request_compensation, self.compensate],
+            Life.COMPENSATION_FAILED: [*attempted, succeed, self.request_compensation, self.fail_compensation],
+        }
+        return ways[life]
 
     @precondition(lambda self: self.action is None)
     @rule()
@@ -135,7 +156,7 @@ class LifeOfAnAction(RuleBasedStateMachine):
         events = [Life.CANCELLED]
         if self.last is Life.ATTEMPTED:
             events = [Life.CANCEL_REQUESTED]
-        elif self.last is Life.ATTEMPT_FAILED and self.action is not None and self.action.doubted:
+        elif self.last in MAY_DOUBT and self.action is not None and self.action.doubted:
             events = [Life.CANCEL_REQUESTED, Life.IN_DOUBT]
         self.attempt_to(*events, lambda action: action.cancel(ORDER, at=NOON))
 
@@ -153,6 +174,42 @@ class LifeOfAnAction(RuleBasedStateMachine):
         self.attempt_to(
             Life.DEFERRED,
             lambda action: action.defer(NOON, reason=Closed.BUSY, target="crm", turn=False, at=NOON),
+        )
+
+    @rule()
+    def hold(self) -> None:
+        self.attempt_to(Life.HELD, lambda action: action.put_on_hold(Hold("review", "a person looks"), at=NOON))
+
+    @rule()
+    def approve(self) -> None:
+        self.attempt_to(Life.APPROVED, lambda action: action.approve(ORDER, at=NOON))
+
+    @precondition(lambda self: self.action is None or self.action.cancel_requested is None)
+    @rule()
+    def deny(self) -> None:
+        doubted = self.last is Life.HELD and self.action is not None and self.action.doubted
+        events = [Life.CANCEL_REQUESTED, Life.IN_DOUBT] if doubted else [Life.DENIED]
+        self.attempt_to(*events, lambda action: action.deny(ORDER, at=NOON))
+
+    @rule()
+    def request_compensation(self) -> None:
+        self.attempt_to(
+            Life.COMPENSATION_REQUESTED,
+            lambda action: action.request_compensation("act_other", ORDER, look_at=NOON, at=NOON),
+        )
+
+    @rule()
+    def report(self) -> None:
+        self.attempt_to(Life.REPORTED, lambda action: action.reported(at=NOON))
+
+    @rule()
+    def compensate(self) -> None:
+        self.attempt_to(Life.COMPENSATED, lambda action: action.compensated(at=NOON))
+
+    @rule()
+    def fail_compensation(self) -> None:
+        self.attempt_to(
+            Life.COMPENSATION_FAILED, lambda action: action.fail_compensation(ErrorReport("a", "b"), at=NOON)
         )
 
     @rule(verdict=st.sampled_from(Verdict))
@@ -203,16 +260,43 @@ class LifeOfAnAction(RuleBasedStateMachine):
     def the_status_is_that_of_the_last_event(self) -> None:
         if self.action is not None and self.last is not None:
             assert self.action.status is STATUS_AFTER[self.last]
-            if self.action.status is not Status.IN_DOUBT:
+            if self.action.status not in (Status.IN_DOUBT, Status.HELD):
                 assert (self.action.due_at is None) == (self.action.status in ENDED)
+
+
+COMMANDS: list[Callable[[LifeOfAnAction], None]] = [
+    LifeOfAnAction.reject,
+    LifeOfAnAction.validate,
+    LifeOfAnAction.hold,
+    LifeOfAnAction.approve,
+    LifeOfAnAction.deny,
+    LifeOfAnAction.begin,
+    LifeOfAnAction.expire,
+    LifeOfAnAction.cancel,
+    LifeOfAnAction.redrive,
+    LifeOfAnAction.bring_forward,
+    LifeOfAnAction.defer,
+    LifeOfAnAction.request_compensation,
+    LifeOfAnAction.report,
+    LifeOfAnAction.compensate,
+    LifeOfAnAction.fail_compensation,
+    *(partial(LifeOfAnAction.succeed, stale=stale) for stale in (False, True)),
+    *(partial(LifeOfAnAction.fail, stale=False, failure=UNKNOWN, decision=decision) for decision in DECISIONS),
+    *(partial(LifeOfAnAction.settle, finding=finding, decision=DECISIONS[0]) for finding in FINDINGS),
+    *(partial(LifeOfAnAction.resolve, verdict=verdict) for verdict in Verdict),
+]
 
 
 def test_every_transition_of_the_table_is_reached_and_every_other_pair_refused() -> None:
     LifeOfAnAction.walked = set()
+    for life, doubted, command in product([None, *STATUS_AFTER], (False, True), COMMANDS):
+        story = LifeOfAnAction()
+        story.begin_somewhere(life, doubted)
+        command(story)
     run_state_machine_as_test(
         LifeOfAnAction,
         settings=settings(
-            max_examples=800,
+            max_examples=500,
             stateful_step_count=14,
             deadline=None,
             derandomize=True,
@@ -238,6 +322,9 @@ def test_stored_words_never_change() -> None:
         "action.requested",
         "action.rejected",
         "action.validated",
+        "action.held",
+        "action.approved",
+        "action.denied",
         "action.attempted",
         "action.attempt_failed",
         "action.in_doubt",
@@ -247,9 +334,13 @@ def test_stored_words_never_change() -> None:
         "action.redriven",
         "action.cancelled",
         "action.expired",
+        "action.compensation_requested",
+        "action.compensated",
+        "action.compensation_failed",
         "action.cancel_requested",
         "action.brought_forward",
         "action.deferred",
         "action.probed",
+        "action.reported",
         "action.late_outcome",
     ]

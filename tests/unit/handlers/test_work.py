@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
 from pathlib import Path
 from threading import Event, Lock
+from typing import cast
 
 import pytest
 from eventsourcing.persistence import StoredEvent
@@ -13,9 +15,14 @@ from adapters.system import SystemChance, SystemClock
 from agents.execution_agent.agent import ExecutionAgent
 from domain.action import Action
 from domain.base_action import Attempt
+from domain.lifecycle import Life
 from domain.outcome import Outcome, Succeeded
-from handlers.work import Tally
-from tests.fakes import FakeHolders, fake_world
+from domain.priority import Place
+from handlers.advance import Advance
+from handlers.work import Tally, Worker
+from projections.agenda import StoredAgenda
+from tests.fakes import FakeClock, FakeHolders, fake_world
+from tests.given import LEADING_TO, action_after
 from tests.house import agent_with, greet
 
 
@@ -39,8 +46,9 @@ def agents_on(path: Path, provider: CountingProvider, count: int) -> list[Execut
     return [agent_with(world=world, ledger=ledger) for _ in range(count)]
 
 
-def accept(agent: ExecutionAgent, count: int) -> list[str]:
-    return [agent.process(greet(options={"mode": "accept"}))["action_id"] for _ in range(count)]
+def accept(agent: ExecutionAgent, count: int, priority: str = "normal") -> list[str]:
+    options = {"mode": "accept", "priority": priority}
+    return [agent.process(greet(options=options))["action_id"] for _ in range(count)]
 
 
 def test_a_worker_does_all_that_is_due_and_stops_when_idle() -> None:
@@ -129,6 +137,74 @@ def test_the_attempts_of_a_dead_process_are_taken_over_at_once(tmp_path: Path, l
     )
     after.worker(threads=1).run(Event(), until_idle=True)
     assert [row["status"] for row in after.list_actions()] == ["in_doubt"] * left_behind
+
+
+# -- the order in which a worker takes what is due ------------------------------------------------------------------
+
+
+def test_what_became_due_together_is_done_by_priority() -> None:
+    clock, provider = FakeClock(), CountingProvider()
+    agent = agent_with(world=fake_world(clock=clock, extras={"provider": provider}))
+    asked = {priority: accept(agent, 6, priority) for priority in ("low", "normal", "high")}
+    agent.worker(threads=1).run(Event(), until_idle=True)
+    order = [effect.removesuffix("-r0") for effect in provider.effects]
+    assert [set(order[:6]), set(order[6:12]), set(order[12:])] == [set(asked[p]) for p in ("high", "normal", "low")]
+
+
+@pytest.mark.parametrize(("priority", "patience"), [("normal", 60), ("low", 600)])
+def test_however_many_high_ones_come_whoever_was_patient_has_its_turn(priority: str, patience: int) -> None:
+    """There are always five high ones; each takes ten seconds, and brings another one."""
+    clock, done = FakeClock(), list[str]()
+
+    def provider(attempt: Attempt) -> Outcome:
+        done.append(attempt.action_id)
+        clock.pass_time(10.0)
+        if len(done) < 200:
+            accept(agent, 1, "high")
+        return Succeeded({})
+
+    agent = agent_with(world=fake_world(clock=clock, extras={"provider": provider}))
+    (patient,) = accept(agent, 1, priority)
+    accept(agent, 5, "high")
+    agent.worker(threads=1).run(Event(), until_idle=True)
+    assert patience / 10 <= done.index(patient) < patience / 10 + 100
+
+
+def test_a_priority_is_about_order_alone_where_there_is_room_nobody_waits() -> None:
+    agent = agent_with()
+    (low,) = accept(agent, 1, "low")
+    agent.worker(threads=1).run(Event(), until_idle=True)
+    assert agent.status(low)["status"] == "succeeded"
+
+
+class CrowdedAgenda:
+    """Forty who have waited long stand in line, and each look brings forty others who have, too."""
+
+    keeps_views = False
+
+    def __init__(self) -> None:
+        self.waiting = {f"act_{number}" for number in range(40)}
+        self._looks = 0
+
+    def line(self, now: datetime, limit: int) -> list[Place]:
+        self._looks += 1
+        others = {f"act_{self._looks}_{number}" for number in range(40)}
+        return [Place(now - timedelta(hours=1), action_id) for action_id in self.waiting | others]
+
+
+def test_nobody_is_last_for_ever_in_a_line_that_never_ends() -> None:
+    agenda, stop = CrowdedAgenda(), Event()
+
+    def advance(action_id: str) -> Action:
+        agenda.waiting.discard(action_id)
+        return action_after(*LEADING_TO[Life.SUCCEEDED])
+
+    def tell(tally: Tally) -> None:
+        if not agenda.waiting or tally.advanced > 5_000:
+            stop.set()
+
+    Worker(cast("StoredAgenda", agenda), cast("Advance", advance), fake_world(), threads=1).run(stop, tell=tell)
+    assert agenda.waiting == set()
 
 
 def test_a_worker_tells_how_far_it_is() -> None:
