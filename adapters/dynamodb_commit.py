@@ -6,7 +6,8 @@ events     L  of {type, topic, at, state (B)}
 last       S  type of the last event
 count      N  how many events
 token      S  random: which call wrote this
-due_shard  S  "0" .. "7", with due_at S: only where the action must be looked at again
+due_shard  S  "0" .. "7", "0-high" .. "7-high", "0-low" .. "7-low", with due_at S: only where the action must be looked
+              at again
 born       S  "2026-11-24#3" (day#shard): only where version 1 is
 """
 
@@ -25,10 +26,12 @@ from eventsourcing.persistence import IntegrityError, ProgrammingError, StoredEv
 from adapters.dynamodb import Item
 from domain.errors import CorruptEvent, EventTooLarge
 from domain.instant import to_text
+from domain.priority import Priority
 
 SHARDS = 8
 """Keys that an index is spread over. One takes some 1,000 writes a second, and moments, which only grow, do not split
-under load: eight carry 8,000 commits a second, for eight small queries a sweep. May grow, never shrink."""
+under load: eight carry 8,000 commits a second, for eight small queries a sweep of each priority. May grow, never
+shrink."""
 
 LARGEST_STATE = 350_000
 LARGEST_ITEM = 390_000
@@ -79,10 +82,10 @@ class Commit:
     def last(self) -> int:
         return self.first + len(self.events) - 1
 
-    def as_item(self, at: datetime, due_at: datetime | None) -> Item:
+    def as_item(self, at: datetime, due_at: datetime | None, priority: Priority = Priority.NORMAL) -> Item:
         """A new item, under a token of its own. Raises EventTooLarge."""
         when = to_text(at)
-        shard = crc32(self.action_id.encode()) % SHARDS
+        shard = shard_of(self.action_id)
         item: dict[str, Any] = {
             "pk": {"S": self.action_id},
             "sk": {"N": str(self.first)},
@@ -92,7 +95,7 @@ class Commit:
             "token": {"S": token_urlsafe(12)},
         }
         if due_at is not None:
-            item |= {"due_shard": {"S": str(shard)}, "due_at": {"S": to_text(due_at)}}
+            item |= {"due_shard": {"S": due_shard(shard, priority)}, "due_at": {"S": to_text(due_at)}}
         if self.first == 1:
             item["born"] = {"S": f"{when[:10]}#{shard}"}
         self._refuse_too_large(item)
@@ -111,6 +114,19 @@ class Commit:
     def __str__(self) -> str:
         versions = f"version {self.first}" if self.first == self.last else f"versions {self.first}..{self.last}"
         return f"{self.action_id} {versions}"
+
+
+def shard_of(action_id: str) -> int:
+    """The shard of all that is said of an action."""
+    return crc32(action_id.encode()) % SHARDS
+
+
+def due_shard(shard: int, priority: Priority) -> str:
+    """A key of the index `due`: each priority has its own, so that a crowd of low ones hides no high one.
+
+    Normal is the bare number, which is what was written before there were others.
+    """
+    return str(shard) if priority is Priority.NORMAL else f"{shard}-{priority}"
 
 
 def next_version(item: Item) -> int:

@@ -25,6 +25,7 @@ from __future__ import annotations
 import os
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from heapq import merge
 from itertools import islice
@@ -43,9 +44,10 @@ from eventsourcing.persistence import (
 from eventsourcing.utils import Environment, strtobool
 
 from adapters.dynamodb import ConditionFailed, DynamoDB, Item
-from adapters.dynamodb_commit import SHARDS, Commit, can_be_key, next_version
+from adapters.dynamodb_commit import SHARDS, Commit, can_be_key, due_shard, next_version
 from domain.errors import ConfigurationError
-from domain.instant import to_text
+from domain.instant import from_text, to_text
+from domain.priority import Place, Priority
 from projections.view import ActionView
 
 KNOWN_TAILS = 1_024
@@ -108,12 +110,13 @@ class DynamoDBRecorder(AggregateRecorder):
         *,
         at: datetime | None = None,
         due_at: datetime | None = None,
-        view: ActionView | None = None,  # noqa: ARG002 - the views are fed by the stream
+        view: ActionView | None = None,
         **_: Any,
     ) -> None:
         """Appends one commit, whole or not at all: consecutive versions of one action, after its last one.
 
-        `at` is when it was decided, `due_at` when the action must be looked at again; both aware.
+        `at` is when it was decided, `due_at` when the action must be looked at again; both aware. Of the view nothing
+        is kept here but its priority: the views have a table of their own (`adapters.dynamodb_views`).
         Raises IntegrityError when the versions do not follow or another writer was first; EventTooLarge, before
         anything is sent; ProgrammingError for what is no commit; OperationalError when it cannot be known in time
         whether the commit is there.
@@ -121,7 +124,7 @@ class DynamoDBRecorder(AggregateRecorder):
         if not stored_events:
             return
         commit = Commit.of(stored_events)
-        item = commit.as_item(at or self._now(), due_at)
+        item = commit.as_item(at or self._now(), due_at, Priority.NORMAL if view is None else view.priority)
         self._expect_tail_before(commit)
         self._put(commit, item)
         self._tails.learn(commit.action_id, commit.last)
@@ -152,18 +155,23 @@ class DynamoDBRecorder(AggregateRecorder):
                 break
         return chosen[:limit]
 
-    def due(self, now: datetime, limit: int, *, since: datetime = BEGINNING) -> list[str]:
-        """Ids of the actions that became due from `since` to `now`, the longest due first, at most `limit`.
+    def line(self, now: datetime, limit: int, *, since: datetime = BEGINNING) -> list[Place]:
+        """The actions that became due from `since` to `now`, first in line first, at most `limit`.
 
         Entries that a later commit has overtaken are left out. The index lags a little behind the table: read each
         action before you decide.
         """
-        agenda = merge(*(self._agenda(shard, since, now) for shard in range(SHARDS)), key=_due_at)
-        due: dict[str, None] = {}
-        while len(due) < limit and (entries := list(islice(agenda, AGENDA_PAGE))):
-            overtaken = self._existing(_key_after(entry) for entry in entries)
-            due.update((entry["pk"]["S"], None) for entry in entries if _key_after(entry) not in overtaken)
-        return list(due)[:limit]
+        line = merge(
+            *(self._agenda(priority, shard, since, now) for priority in Priority for shard in range(SHARDS)),
+            key=_place,
+        )
+        places: dict[str, Place] = {}
+        while len(places) < limit and (entries := list(islice(line, AGENDA_PAGE))):
+            overtaken = self._existing(entry.next_commit for entry in entries)
+            for entry in entries:
+                if entry.next_commit not in overtaken:
+                    places.setdefault(entry.place.action_id, entry.place)
+        return list(places.values())[:limit]
 
     # -- writing ----------------------------------------------------------------------------------------------------
 
@@ -230,17 +238,18 @@ class DynamoDBRecorder(AggregateRecorder):
         there: Item = answer.get("Item", {})
         return there
 
-    def _agenda(self, shard: int, since: datetime, now: datetime) -> Iterator[Item]:
-        return self.dynamodb.query(
+    def _agenda(self, priority: Priority, shard: int, since: datetime, now: datetime) -> Iterator[_Entry]:
+        items = self.dynamodb.query(
             IndexName="due",
             KeyConditionExpression="due_shard = :shard AND due_at BETWEEN :since AND :now",
             ExpressionAttributeValues={
-                ":shard": {"S": str(shard)},
+                ":shard": {"S": due_shard(shard, priority)},
                 ":since": {"S": to_text(since)},
                 ":now": {"S": to_text(now)},
             },
             Limit=AGENDA_PAGE,
         )
+        return (_Entry.of(item, priority) for item in items)
 
     def _existing(self, keys: Iterable[_Key]) -> set[_Key]:
         """Those of the keys, at most `AGENDA_PAGE`, under which there is an item."""
@@ -295,13 +304,22 @@ def _within(version: int, gt: int | None, lte: int | None) -> bool:
     return (gt is None or version > gt) and (lte is None or version <= lte)
 
 
-def _key_after(entry: Item) -> _Key:
-    return entry["pk"]["S"], next_version(entry)
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """An entry of the index `due`, and where the commit would be that overtook it."""
+
+    place: Place
+    next_commit: _Key
+
+    @classmethod
+    def of(cls, item: Item, priority: Priority) -> _Entry:
+        action_id = item["pk"]["S"]
+        due_at = from_text(item["due_at"]["S"])
+        return cls(Place.of(action_id, due_at, priority), (action_id, next_version(item)))
 
 
-def _due_at(entry: Item) -> str:
-    moment: str = entry["due_at"]["S"]
-    return moment
+def _place(entry: _Entry) -> Place:
+    return entry.place
 
 
 class DynamoDBFactory(InfrastructureFactory[TrackingRecorder]):

@@ -20,6 +20,7 @@ from eventsourcing.persistence import (
     TrackingRecorder,
 )
 
+from domain.priority import Place
 from projections.view import ActionView
 
 
@@ -47,7 +48,7 @@ class MemoryRecorder(AggregateRecorder):
                 raise IntegrityError(f"{action_id}: version {expected} comes next, not {versions}")
             life.extend(stored_events)
             if view is not None:
-                self._views[action_id] = view
+                self._keep(view)
         return None
 
     def select_events(
@@ -68,15 +69,20 @@ class MemoryRecorder(AggregateRecorder):
         ]
         return (chosen[::-1] if desc else chosen)[:limit]
 
-    def due(self, now: datetime, limit: int) -> list[str]:
-        """Ids of what must be looked at by `now`, the longest due first."""
+    def _keep(self, view: ActionView) -> None:
+        kept = self._views.get(view.action_id)
+        if kept is None or kept.version < view.version:
+            self._views[view.action_id] = view
+
+    def line(self, now: datetime, limit: int) -> list[Place]:
+        """What must be looked at by `now`, first in line first."""
         with self._lock:
-            due = sorted(
-                (view.due_at, view.action_id)
+            line = sorted(
+                Place.of(view.action_id, view.due_at, view.priority)
                 for view in self._views.values()
                 if view.due_at is not None and view.due_at <= now
             )
-        return [action_id for _, action_id in due][:limit]
+        return line[:limit]
 
     def views(self, status: str | None, limit: int) -> list[ActionView]:
         """The rows of a status, or all, newest first."""

@@ -31,33 +31,43 @@ from eventsourcing.utils import Environment, EnvType
 
 from adapters.group_commit import Batch, GroupCommit
 from adapters.sqlite_commit import CommitRow, events_in, row_of
-from adapters.sqlite_file import Schema, SQLiteFile
+from adapters.sqlite_file import Addition, Schema, SQLiteFile
 from domain.errors import ConfigurationError
 from domain.instant import from_text, to_text
+from domain.priority import Place, Priority
 from projections.view import ActionView
 
-ViewRow: TypeAlias = tuple[str, int, str, str, str | None, str, str, str | None]
+ViewRow: TypeAlias = tuple[str, int, str, str, str | None, str, str, str | None, str]
 
 LOCK_TIMEOUT_S = 10.0
 """How long a caller waits while other processes write."""
 
+_LINE_INDEX = "CREATE INDEX IF NOT EXISTS actions_in_line ON actions (priority, due_at) WHERE due_at IS NOT NULL;"
+
 _SCHEMA = Schema(
     application_id=int.from_bytes(b"ExAg"),
     version=1,
-    sql="""
+    sql=f"""
     CREATE TABLE IF NOT EXISTS commits (
         action_id TEXT, version INTEGER, events BLOB NOT NULL, last TEXT NOT NULL, at TEXT NOT NULL,
         PRIMARY KEY (action_id, version)
     ) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS actions (
         action_id TEXT PRIMARY KEY, version INTEGER NOT NULL, status TEXT NOT NULL, action_type TEXT NOT NULL,
-        due_at TEXT, born TEXT NOT NULL, updated TEXT NOT NULL, holder TEXT
+        due_at TEXT, born TEXT NOT NULL, updated TEXT NOT NULL, holder TEXT, priority TEXT NOT NULL DEFAULT 'normal'
     ) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS gates (target TEXT PRIMARY KEY, state TEXT NOT NULL) WITHOUT ROWID;
-    CREATE INDEX IF NOT EXISTS actions_by_due_at ON actions (due_at) WHERE due_at IS NOT NULL;
+    {_LINE_INDEX}
     CREATE INDEX IF NOT EXISTS actions_by_birth ON actions (born);
     CREATE INDEX IF NOT EXISTS actions_by_status ON actions (status, born);
     """,
+    # What waits in such a file is normal until its next commit says otherwise.
+    additions=(
+        Addition(
+            is_there="SELECT 1 FROM pragma_table_info('actions') WHERE name = 'priority'",
+            sql=f"ALTER TABLE actions ADD COLUMN priority TEXT NOT NULL DEFAULT 'normal'; {_LINE_INDEX}",
+        ),
+    ),
 )
 
 # A commit's `events` begin with their number, and CAST reads just that.
@@ -65,11 +75,11 @@ _NEXT_VERSION = """
 SELECT version + CAST(events AS INTEGER) FROM commits WHERE action_id = ? ORDER BY version DESC LIMIT 1"""
 _INSERT_COMMIT = "INSERT INTO commits (action_id, version, events, last, at) VALUES (?, ?, ?, ?, ?)"
 _SAVE_VIEW = """
-INSERT INTO actions (action_id, version, status, action_type, due_at, born, updated, holder)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+INSERT INTO actions (action_id, version, status, action_type, due_at, born, updated, holder, priority)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (action_id) DO UPDATE
 SET version = excluded.version, status = excluded.status, due_at = excluded.due_at, updated = excluded.updated,
-holder = excluded.holder
+holder = excluded.holder, priority = excluded.priority
 WHERE version < excluded.version"""
 
 _COMMITS = "SELECT version, events FROM commits WHERE action_id = ? AND version BETWEEN ? AND ?"
@@ -77,8 +87,8 @@ _COMMITS_FORWARDS = _COMMITS + " ORDER BY version LIMIT ?"
 _COMMITS_BACKWARDS = _COMMITS + " ORDER BY version DESC LIMIT ?"
 _COMMIT_WITH = "SELECT coalesce(max(version), 0) FROM commits WHERE action_id = ? AND version <= ?"
 
-_DUE = "SELECT action_id FROM actions WHERE due_at <= ? ORDER BY due_at, action_id LIMIT ?"
-_VIEWS = "SELECT action_id, version, status, action_type, due_at, born, updated, holder FROM actions"
+_DUE = "SELECT action_id, due_at FROM actions WHERE priority = ? AND due_at <= ? ORDER BY due_at, action_id LIMIT ?"
+_VIEWS = "SELECT action_id, version, status, action_type, due_at, born, updated, holder, priority FROM actions"
 _VIEWS_OF_ALL = _VIEWS + " ORDER BY born DESC, action_id DESC LIMIT ?"
 _VIEWS_IN_STATUS = _VIEWS + " WHERE status = ? ORDER BY born DESC, action_id DESC LIMIT ?"
 
@@ -157,9 +167,14 @@ class SQLiteRecorder(AggregateRecorder):
             found += reversed(events) if desc else events
         return [event for event in found if first <= event.originator_version <= last][:limit]
 
-    def due(self, now: datetime, limit: int) -> list[str]:
-        """Ids of what must be looked at by `now`, the longest due first."""
-        return [action_id for (action_id,) in self._read(_DUE, (to_text(now), limit))]
+    def line(self, now: datetime, limit: int) -> list[Place]:
+        """What must be looked at by `now`, first in line first."""
+        line = sorted(
+            Place.of(action_id, from_text(due_at), priority)
+            for priority in Priority
+            for action_id, due_at in self._read(_DUE, (priority.value, to_text(now), limit))
+        )
+        return line[:limit]
 
     def views(self, status: str | None, limit: int) -> list[ActionView]:
         """The rows of a status, or all, newest first."""
@@ -312,11 +327,12 @@ def _row_of_view(view: ActionView) -> ViewRow:
         to_text(view.born),
         to_text(view.updated),
         view.holder,
+        view.priority.value,
     )
 
 
 def _view_of(row: ViewRow) -> ActionView:
-    action_id, version, status, action_type, due_at, born, updated, holder = row
+    action_id, version, status, action_type, due_at, born, updated, holder, priority = row
     return ActionView(
         action_id=action_id,
         version=version,
@@ -326,4 +342,5 @@ def _view_of(row: ViewRow) -> ActionView:
         born=from_text(born),
         updated=from_text(updated),
         holder=holder,
+        priority=Priority.of(priority),
     )

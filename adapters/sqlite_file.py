@@ -42,11 +42,22 @@ class Schema:
     """The SQL that fills an empty file (IF NOT EXISTS: two processes may), and the two numbers written into it.
 
     A file with another `application_id` belongs to another program; one with a higher `version` to a later release.
+    `additions` are what files of earlier releases lack. As those releases go on working with a file to which something
+    was added, its version stays.
     """
 
     sql: str
     application_id: int
     version: int
+    additions: tuple[Addition, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Addition:
+    """The question that has an answer where it is there already, and the SQL that adds it."""
+
+    is_there: str
+    sql: str
 
 
 class Session:
@@ -137,6 +148,7 @@ class SQLiteFile:
         self._check_identity(connection)
         self._make_durable(connection)
         self._fill_if_empty(connection)
+        self._add_what_is_missing(connection)
         return connection
 
     def _connect_for_reading(self) -> apsw.Connection:
@@ -189,6 +201,18 @@ class SQLiteFile:
             connection.pragma("application_id", self._schema.application_id)
             connection.pragma("user_version", self._schema.version)
             connection.execute("COMMIT")
+
+    def _add_what_is_missing(self, connection: apsw.Connection) -> None:
+        if not self._missing(connection):
+            return
+        connection.execute("BEGIN IMMEDIATE")
+        # Looked for again: another process may have added it meanwhile.
+        for addition in self._missing(connection):
+            connection.execute(addition.sql)
+        connection.execute("COMMIT")
+
+    def _missing(self, connection: apsw.Connection) -> list[Addition]:
+        return [addition for addition in self._schema.additions if not connection.execute(addition.is_there).fetchall()]
 
     def _refused(self, reason: str, advice: str) -> OperationalError:
         return OperationalError(f"The ledger {self.path} cannot be used ({reason}): {advice}.")

@@ -188,3 +188,23 @@ def test_a_row_that_cannot_be_read_is_named_and_imports_nothing(open_ledger: Ope
     ledger.recorder.insert_events([StoredEvent("act_1", 2, topic, state)])
     with pytest.raises(error, match="act_1 version 2"):
         ledger.load("act_1")
+
+
+@pytest.mark.parametrize("store", ["memory", "sqlite"])
+def test_whoever_keeps_rows_apart_is_told_of_what_is_recorded_and_of_nothing_else(store: str, tmp_path: Path) -> None:
+    environment = {"PERSISTENCE_MODULE": f"adapters.{store}_events", "SQLITE_DBNAME": str(tmp_path / "ledger.db")}
+    told: list[tuple[int, str, int]] = []
+
+    def keep(row: Any) -> None:
+        told.append((row.version, row.status, ledger.load(row.action_id).version))
+
+    ledger = ActionLedger(environment, view_of=view_of, keep=keep)
+    ledger.record(begun())
+    first, second = ledger.load("act_1"), ledger.load("act_1")
+    first.succeed(outcome.Succeeded({}), epoch=3, at=LATER)
+    second.fail_attempt(outcome.Retry("refused", "nobody"), RetryAt(LATER), epoch=3, at=LATER)
+    ledger.record(first)
+    with pytest.raises(LedgerConflict):
+        ledger.record(second)
+    assert told == [(3, "attempted", 3), (4, "succeeded", 4)]
+    ledger.close()

@@ -1,0 +1,81 @@
+"""The agenda in DynamoDB from where the last sweep left off.
+
+The index `due` keeps the entries of all that was ever due. So a sweep remembers, in one item of the gates' table, until
+when all that became due has been looked at: a read and a write a sweep, and nothing is written to the ledger. Entries
+that may have come in late are looked at again for a few minutes, each minute, at half a read unit each.
+
+Without the item a sweep begins with the first entry of all, and goes on a day at a time.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from adapters.dynamodb import DynamoDB, Item
+from adapters.dynamodb_commit import SHARDS, due_shard
+from adapters.dynamodb_events import DynamoDBRecorder
+from domain.instant import from_text, to_text
+from domain.ledger import translated
+from domain.priority import Priority
+from projections.unswept import Stretch
+
+log = logging.getLogger("execution_agent.sweep")
+
+LATEST_ENTRY = timedelta(minutes=9)
+"""An index is seconds behind its table, and a put may be tried for a minute. What comes in later than this is for its
+doorbells alone."""
+LONGEST_STRETCH = timedelta(days=1)
+
+_KEY = {"target": {"S": "#swept"}}
+"""No target is called so: names of targets begin with a letter or a digit."""
+
+
+class DynamoDBUnswept:
+    """`projections.unswept.Unswept`. `gates` speaks to the gates' table, and clocks differ by `clock_skew` at most."""
+
+    def __init__(self, recorder: DynamoDBRecorder, gates: DynamoDB, clock_skew: timedelta) -> None:
+        self._recorder = recorder
+        self._gates = gates
+        self._overlap = LATEST_ENTRY + 2 * clock_skew
+
+    def stretches(self, now: datetime, limit: int) -> Iterator[Stretch]:
+        # A sweep whose clock was ahead of ours is no reason to look at nothing until we get there.
+        until = min(self._swept_until() or self._first_entry() or now, now)
+        while True:
+            since, until = until - self._overlap, min(until + LONGEST_STRETCH, now)
+            with translated():
+                line = self._recorder.line(until, limit, since=since)
+            yield Stretch([place.action_id for place in line], until)
+            if until == now:
+                return
+
+    def move_on(self, until: datetime) -> None:
+        with translated():
+            self._gates.call("PutItem", TableName=self._gates.table, Item={**_KEY, "until": {"S": to_text(until)}})
+
+    def _swept_until(self) -> datetime | None:
+        with translated():
+            answer = self._gates.call("GetItem", TableName=self._gates.table, Key=_KEY, ConsistentRead=True)
+        until = answer.get("Item", {}).get("until", {}).get("S")
+        try:
+            return None if until is None else from_text(until)
+        except ValueError:
+            log.error("nobody can read until when all has been looked at: a sweep begins at the beginning")
+            return None
+
+    def _first_entry(self) -> datetime | None:
+        """When the first of all actions was due; None before there is one."""
+        with translated():
+            firsts = [self._first_of(due_shard(shard, priority)) for priority in Priority for shard in range(SHARDS)]
+        return min((from_text(item["due_at"]["S"]) for item in firsts if item is not None), default=None)
+
+    def _first_of(self, shard: str) -> Item | None:
+        items = self._recorder.dynamodb.query(
+            IndexName="due",
+            KeyConditionExpression="due_shard = :shard",
+            ExpressionAttributeValues={":shard": {"S": shard}},
+            Limit=1,
+        )
+        return next(items, None)
