@@ -153,7 +153,7 @@ def test_an_unknown_id_is_not_found(cli: Cli) -> None:
 
 def test_actions_tells_what_each_type_promises(cli: Cli) -> None:
     told = {kind["action_type"]: kind["delivery"] for kind in document(cli("actions", "--json"))}
-    assert told == {"send_email": "at_most_once", "call_webhook": "at_least_once"}
+    assert told.items() >= {"send_email": "at_most_once", "call_webhook": "at_least_once"}.items()
     assert "send_email" in cli("actions").stdout
 
 
@@ -185,6 +185,22 @@ def test_a_person_cancels_what_waits_and_is_told_when_it_is_too_late(cli: Cli) -
     assert (cancelled.exit_code, document(cancelled)["status"]) == (0, "cancelled")
     late = cli("cancel", done, *ADA, "--json")
     assert (late.exit_code, document(late)["error"]["code"]) == (1, "too_late")
+
+
+def test_a_mail_cannot_be_taken_back_and_undo_says_what_can_be_done(cli: Cli) -> None:
+    done = document(cli("run", "-", "--json", stdin=request_of()))["action_id"]
+    undone = cli("undo", done, *ADA, "--json")
+    assert (undone.exit_code, document(undone)["error"]["code"]) == (1, "irreversible")
+    assert "as a new action" in cli("undo", done, *ADA).stdout
+    assert document(cli("undo", "act_nobody", *ADA, "--json"))["error"]["code"] == "not_found"
+
+
+@pytest.mark.parametrize("verb", ["approve", "deny"])
+def test_only_what_is_held_is_approved_or_denied(cli: Cli, verb: str) -> None:
+    waiting = document(cli("run", str(EXAMPLE), "--accept", "--json"))["action_id"]
+    answer = cli(verb, waiting, *ADA, "--json")
+    assert (answer.exit_code, document(answer)["error"]["code"]) == (1, "conflict")
+    assert cli(verb, waiting).exit_code == 2
 
 
 def test_a_doubt_is_resolved_by_one_word_and_not_by_two(cli: Cli) -> None:
@@ -228,3 +244,29 @@ def test_a_worker_that_is_asked_to_stop_stops(cli: Cli, environ: dict[str, str])
         output, _ = worker.communicate(timeout=30)
     assert worker.returncode == 0
     assert json.loads(output)["by_status"] == {"succeeded": 1}
+
+
+@pytest.mark.parametrize("wanted", ["bedrock-function", "openapi", "agentcore", "mcp"])
+def test_action_types_are_printed_as_tools(cli: Cli, wanted: str) -> None:
+    for words in ((), ("--json",)):
+        result = cli("schema", "--format", wanted, "--type", "send_email", *words)
+        assert result.exit_code == 0
+        told = json.dumps(document(result))
+        assert ("send_email" in told, "call_webhook" in told) == (True, False)
+    assert "call_webhook" in cli("schema", "--format", "mcp").stdout
+
+
+def test_more_action_types_than_a_framework_takes_are_one_clear_line(cli: Cli) -> None:
+    result = cli("schema", "--format", "bedrock-function")
+    assert (result.exit_code, result.stdout, len(result.stderr.splitlines())) == (1, "", 1)
+    assert "--type" in result.stderr
+
+
+def test_tools_of_an_unknown_action_type_are_a_matter_of_usage(cli: Cli) -> None:
+    result = cli("schema", "--format", "mcp", "--type", "fly")
+    assert (result.exit_code, "send_email" in result.stderr) == (2, True)
+
+
+def test_a_format_that_nobody_knows_is_a_matter_of_usage(cli: Cli) -> None:
+    assert cli("schema", "--format", "soap").exit_code == 2
+    assert cli("schema").exit_code == 2

@@ -23,6 +23,7 @@ def test_the_silent_environment_has_the_defaults_of_the_contract() -> None:
     assert settings.ledger == {"PERSISTENCE_MODULE": SQLITE, "SQLITE_DBNAME": ".execution-agent/ledger.db"}
     assert settings.email == "outbox:.execution-agent/outbox"
     assert settings.clock_skew == timedelta(seconds=30)
+    assert settings.keeps_views
 
 
 def test_an_empty_variable_is_a_silent_one() -> None:
@@ -39,6 +40,7 @@ def test_an_empty_variable_is_a_silent_one() -> None:
         ("EXECUTION_AGENT_WAIT_S", "5", "wait", 5.0),
         ("EXECUTION_AGENT_LOG_LEVEL", "debug", "log_level", "DEBUG"),
         ("WEBHOOK_CONFIG_PATH", "hooks.json", "webhook_config_required", True),
+        ("AWS_LAMBDA_FUNCTION_NAME", "revops-ai-v2-execution-agent", "keeps_views", False),
     ],
 )
 def test_what_the_environment_says_holds(variable: str, value: str, field: str, expected: Any) -> None:
@@ -93,4 +95,8 @@ def test_a_ledger_is_named_by_its_url(url: str, environment: dict[str, str]) -> 
 
 
 def test_names_of_action_types_never_change() -> None:
-    assert [kind.action_type for kind in ACTIONS] == ["send_email", "call_webhook"]
+    names = {kind.action_type for kind in ACTIONS}
+    assert names >= {"send_email", "call_webhook"}
+    assert names >= {"start_workflow", "stop_workflow", "signal_workflow"}
+    assert names >= {"publish_event", "send_message", "invoke_function"}
+    assert names >= {"send_slack", "delete_slack", "send_teams", "send_sms"}
