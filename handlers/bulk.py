@@ -2,22 +2,31 @@
 
 A bulk order has an id that holds its time. It concerns the actions that stood so at that time and have not changed
 since: carried out again, after an interruption or by mistake, it finds only what it has not reached yet.
+
+Lists are made of rows, which may lag behind their actions. So before an act the action itself is read, and it is left
+alone unless it stands as its row says; should it change after that, the act itself finds out (`handlers.operate`).
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
+from typing import Any
 
 from domain.errors import Code, FieldError, Refused
+from domain.identity import bulk_given_at, new_bulk_id
+from domain.ledger import ActionLedger
 from domain.ports import World
 from projections.agenda import Views
+from projections.status import view_of
 from projections.view import ActionView
 
-_PREFIX = "blk_"
-_STAMP = "%Y%m%dT%H%M%S.%fZ"
 MOST_ACTIONS = 100_000
 """Rows that one order may concern."""
+
+Act = Callable[[str], dict[str, Any]]
+"""What is done to the action of this id, and what it is answered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,35 +36,38 @@ class Chosen:
     status: str
     action_type: str | None = None
 
+    def includes(self, row: ActionView, given_at: datetime) -> bool:
+        """Whether an order that was given then concerns it."""
+        return row.status == self.status and row.updated <= given_at and self.action_type in (None, row.action_type)
+
 
 class Bulk:
-    """Bulk orders on a ledger that keeps views."""
+    """Bulk orders on a ledger whose actions can be listed."""
 
-    def __init__(self, views: Views, world: World) -> None:
+    def __init__(self, views: Views, ledger: ActionLedger, world: World) -> None:
         self._views = views
+        self._ledger = ledger
         self._world = world
 
-    def new_id(self) -> str:
-        """The id of an order that is given now."""
-        return f"{_PREFIX}{self._world.clock.now().strftime(_STAMP)}-{self._world.chance.entropy(4).hex()}"
+    def count(self, chosen: Chosen) -> tuple[str, int]:
+        """An order that is given now: its id, and how many actions it concerns, as far as their rows tell."""
+        now = self._world.clock.now()
+        return new_bulk_id(now, self._world.chance.entropy(4)), sum(1 for _ in self._rows(chosen, now))
 
-    def concerned(self, chosen: Chosen, bulk_id: str) -> list[ActionView]:
-        """The rows that the order still has to reach, oldest first. Raises Refused for what is no bulk id."""
-        given_at = _time_of(bulk_id)
-        if given_at > self._world.clock.now():
+    def carry_out(self, act: Act, chosen: Chosen, bulk_id: str) -> list[dict[str, Any]]:
+        """`act` on each action that the order still has to reach, oldest first. Raises Refused for no bulk id."""
+        given_at = bulk_given_at(bulk_id)
+        if given_at is None or given_at > self._world.clock.now():
             raise _no_bulk_id()
-        rows = self._views.views(chosen.status, MOST_ACTIONS)
         return [
-            row for row in reversed(rows) if row.updated <= given_at and chosen.action_type in (None, row.action_type)
+            act(row.action_id)
+            for row in self._rows(chosen, given_at)
+            if chosen.includes(view_of(self._ledger.load(row.action_id)), given_at)
         ]
 
-
-def _time_of(bulk_id: str) -> datetime:
-    try:
-        stamp, _, _ = bulk_id.removeprefix(_PREFIX).rpartition("-")
-        return datetime.strptime(stamp, _STAMP).replace(tzinfo=UTC)
-    except ValueError:
-        raise _no_bulk_id() from None
+    def _rows(self, chosen: Chosen, given_at: datetime) -> Iterator[ActionView]:
+        rows = self._views.views(chosen.status, MOST_ACTIONS)
+        return (row for row in reversed(rows) if chosen.includes(row, given_at))
 
 
 def _no_bulk_id() -> Refused:

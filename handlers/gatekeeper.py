@@ -45,7 +45,7 @@ class Gatekeeper:
         turn = None if action.turn is None else action.turn.timestamp()
         return self._world.gates.enter(
             ready.target,
-            ready.action_type.limits,
+            ready.limits,
             action.id,
             now=self._now(),
             lease_until=lease_until.timestamp(),
@@ -55,7 +55,7 @@ class Gatekeeper:
     def _leave(self, action: Action, ready: Ready, outcome: Outcome | None) -> None:
         self._world.gates.leave(
             ready.target,
-            ready.action_type.limits,
+            ready.limits,
             action.id,
             Health.NO_ANSWER if outcome is None else health_of(outcome),
             now=self._now(),

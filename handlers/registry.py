@@ -16,34 +16,51 @@ _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 class ActionTypes:
     """One instance for each registered type, by name.
 
-    `installed` finds the types of other distributions. To look for them costs a cold start, so they are looked for when
-    a type is wanted that is not built in, or all are.
+    `built_in` names types whose classes are loaded when they are first wanted; `installed` finds the types of other
+    distributions. To look for them costs a cold start, so they are looked for when a type is wanted that is not built
+    in, or all are.
     """
 
     def __init__(
         self,
-        built_in: Iterable[type[BaseAction[Any]]],
+        classes: Iterable[type[BaseAction[Any]]] = (),
+        *,
+        built_in: Iterable[str] = (),
+        load: Callable[[str], type[BaseAction[Any]]] | None = None,
         installed: Callable[[], Iterable[type[BaseAction[Any]]]] = tuple,
     ) -> None:
         self._by_name: dict[str, BaseAction[Any]] = {}
+        self._to_load = dict.fromkeys(built_in, load)
         self._installed: Callable[[], Iterable[type[BaseAction[Any]]]] | None = installed
         self._lock = Lock()
-        self._register(built_in)
+        self._register(classes)
 
     def __iter__(self) -> Iterator[BaseAction[Any]]:
+        for name in list(self._to_load):
+            self._load(name)
         self._look_for_installed()
         return iter(self._by_name.values())
 
     def named(self, name: str) -> BaseAction[Any]:
         """Raises Refused (unknown_action_type), and says which there are; ConfigurationError for what is installed."""
+        if name in self._to_load:
+            self._load(name)
         if name not in self._by_name:
+            # Also waits for whoever is just loading it.
             self._look_for_installed()
         try:
             return self._by_name[name]
         except KeyError:
-            message = f"no action type is called {name[:80]!r}; there are: {', '.join(sorted(self._by_name))}"
+            known = sorted({*self._by_name, *self._to_load})
+            message = f"no action type is called {name[:80]!r}; there are: {', '.join(known)}"
             detail = FieldError("action_type", Code.UNKNOWN_ACTION_TYPE, message)
             raise Refused(message, details=[detail], code=Code.UNKNOWN_ACTION_TYPE) from None
+
+    def _load(self, name: str) -> None:
+        with self._lock:
+            load = self._to_load.pop(name, None)
+            if load is not None:
+                self._register([load(name)])
 
     def _look_for_installed(self) -> None:
         with self._lock:
@@ -56,6 +73,6 @@ class ActionTypes:
             name = getattr(action_class, "action_type", None)
             if not isinstance(name, str) or not _NAME.fullmatch(name):
                 raise ConfigurationError(f"{action_class.__qualname__} has no action_type of the form [a-z][a-z0-9_]*")
-            if name in self._by_name:
+            if name in self._by_name or name in self._to_load:
                 raise ConfigurationError(f"two action types are called {name!r}; remove one of them")
             self._by_name[name] = action_class()

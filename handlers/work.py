@@ -1,7 +1,8 @@
 """The worker: takes what is due from the agenda, with a number of threads, beside any number of other workers.
 
-Two workers may take the same action: the version of its next event lets one of them act. They look at the agenda in an
-order of their own, so that this is rare.
+Two workers may take the same action: the version of its next event lets one of them act. So that this is rare, each
+look has an order of its own among those who stand together in the line: all whose patience is over, and then, minute by
+minute, those who still have some (`domain.priority`).
 """
 
 from __future__ import annotations
@@ -10,12 +11,14 @@ import logging
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from hashlib import blake2b
 from threading import Event, Lock
 
 from domain.errors import CorruptEvent, LedgerUnavailable, NewerSchema, UnknownTopic
 from domain.lifecycle import ENDED, Status
 from domain.ports import World
+from domain.priority import Place
 from handlers.advance import Advance
 from projections.agenda import StoredAgenda
 
@@ -23,6 +26,8 @@ log = logging.getLogger("execution_agent.work")
 
 WINDOW = 256
 """Rows of the agenda that are looked at in one go."""
+TOGETHER = timedelta(minutes=1)
+"""Places so near to one another are as good as the same."""
 MOST_ATTEMPTED = 10_000
 """Running attempts that are looked at for a dead process in one go."""
 PAUSE = 0.1
@@ -58,7 +63,7 @@ class Worker:
         self._advance = advance
         self._world = world
         self._threads = threads
-        self._salt = world.chance.entropy(8)
+        self._salt = b""
         self._lock = Lock()
         self._in_flight: set[str] = set()
         self._next_take_over = 0.0
@@ -89,6 +94,8 @@ class Worker:
 
     def _look(self, pool: ThreadPoolExecutor) -> int:
         """Takes what is due and, now and then, what a dead process left."""
+        # Another order each time: in one that stayed, whoever is last of a full window would stay last.
+        self._salt = self._world.chance.entropy(8)
         taken = self._take(pool, self._due())
         if self._world.clock.monotonic() >= self._next_take_over:
             abandoned = self._abandoned()
@@ -99,8 +106,14 @@ class Worker:
         return taken
 
     def _due(self) -> list[str]:
+        now = self._world.clock.now()
         room = WINDOW + len(self._in_flight) + len(self.tally.quarantined)
-        return list(self._agenda.due(self._world.clock.now(), room))
+        line = self._agenda.line(now, room)
+        return [place.action_id for place in sorted(line, key=lambda place: self._turn(place, now))]
+
+    def _turn(self, place: Place, now: datetime) -> tuple[int, bytes]:
+        """When it is the turn of this place: first those of the past, whose patience is over."""
+        return max((place.at - now) // TOGETHER, -1), self._own_order(place.action_id)
 
     def _abandoned(self) -> list[str]:
         """Attempts whose process is dead: no need to wait for their lease."""
@@ -108,12 +121,13 @@ class Worker:
             return []
         rows = self._agenda.views(str(Status.ATTEMPTED), MOST_ATTEMPTED)
         dead = {holder: self._world.holders.is_dead(holder) for holder in {row.holder for row in rows}}
-        return [row.action_id for row in rows if dead[row.holder] and row.action_id not in self.tally.quarantined]
+        abandoned = [row.action_id for row in rows if dead[row.holder] and row.action_id not in self.tally.quarantined]
+        return sorted(abandoned, key=self._own_order)
 
     def _take(self, pool: ThreadPoolExecutor, action_ids: Iterable[str]) -> int:
         """Hands to the threads what none of them has, and at most as much as keeps them busy."""
         taken = 0
-        for action_id in sorted(action_ids, key=self._own_order):
+        for action_id in action_ids:
             with self._lock:
                 if len(self._in_flight) >= 2 * self._threads:
                     break

@@ -5,13 +5,15 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
-from agents.execution_agent.assembly import Parts, assemble
+from agents.execution_agent.assembly import Parts, Rounds, assemble, rounds
 from agents.execution_agent.config import Settings
 from domain.action import Verdict
 from domain.base_action import BaseAction
 from domain.errors import ActionNotFound, InvalidRequest, Refused
+from domain.hold import Hold
 from domain.ports import World
 from domain.request import ActionRequest, parse_request, read_request
 from handlers.execute import Deadline
@@ -20,6 +22,8 @@ from projections.status import not_found, refusal, response_of
 from projections.view import row_of
 
 if TYPE_CHECKING:
+    from handlers.batch import BatchReport
+    from handlers.sweep import SweepReport
     from handlers.work import Worker
 
 
@@ -45,18 +49,23 @@ class ExecutionAgent:
         logging.getLogger("execution_agent").setLevel(settings.log_level)
         self._parts: Parts = assemble(settings, world=world, actions=actions)
 
-    def process(self, request: dict[str, Any], *, wait: float | None = None) -> dict[str, Any]:
+    def process(
+        self, request: dict[str, Any], *, wait: float | None = None, hold: Hold | None = None
+    ) -> dict[str, Any]:
         """Carries the request out and answers with the response of the contract, a plain dictionary.
 
         `wait` is how long the caller waits, in seconds; what is not finished by then goes on in the ledger.
+        `hold` keeps what is accepted until a person approves it.
         """
-        return self._process(lambda: read_request(request), wait)
+        return self._process(lambda: read_request(request), wait, hold)
 
     def process_json(self, request: bytes | str, *, wait: float | None = None) -> dict[str, Any]:
         """The same for a request that is still text."""
         return self._process(lambda: parse_request(request), wait)
 
-    def _process(self, read: Callable[[], ActionRequest], wait: float | None) -> dict[str, Any]:
+    def _process(
+        self, read: Callable[[], ActionRequest], wait: float | None, hold: Hold | None = None
+    ) -> dict[str, Any]:
         deadline = Deadline(self._parts.world.clock, self._parts.settings.wait if wait is None else wait)
         try:
             request = read()
@@ -64,7 +73,7 @@ class ExecutionAgent:
             return self._parts.receive.refuse(invalid).as_dict()
         except Refused as malformed:
             return refusal(malformed).as_dict()
-        return self._parts.receive(request, deadline).as_dict()
+        return self._parts.receive(request, deadline, hold).as_dict()
 
     def status(self, action_id: str) -> dict[str, Any]:
         """Where the action stands now, read consistently; `not_found` when nobody has heard of it."""
@@ -114,6 +123,32 @@ class ExecutionAgent:
             action_id, verdict, actor=actor, reason=reason, evidence=evidence, bulk=bulk
         ).as_dict()
 
+    def approve(self, action_id: str, *, actor: str, reason: str, bulk: str | None = None) -> dict[str, Any]:
+        """What is held goes on, as it was held; a worker carries it out."""
+        return self._parts.operate.approve(action_id, actor=actor, reason=reason, bulk=bulk).as_dict()
+
+    def deny(self, action_id: str, *, actor: str, reason: str, bulk: str | None = None) -> dict[str, Any]:
+        """What is held does not go on."""
+        return self._parts.operate.deny(action_id, actor=actor, reason=reason, bulk=bulk).as_dict()
+
+    def undo(
+        self,
+        action_id: str,
+        *,
+        actor: str,
+        reason: str,
+        force: bool = False,
+        bulk: str | None = None,
+        wait: float | None = None,
+    ) -> dict[str, Any]:
+        """Takes back what a succeeded action did, by an action of its own; its id is in the result, as `compensation`.
+
+        `force` approves an undo that is held, because somebody has changed since what would be put back.
+        The error says why it cannot be taken back: `irreversible`, `conflict`, `missing_field` or `not_found`.
+        """
+        deadline = Deadline(self._parts.world.clock, self._parts.settings.wait if wait is None else wait)
+        return self._parts.compensate(action_id, deadline, actor=actor, reason=reason, force=force, bulk=bulk).as_dict()
+
     # -- what is due ------------------------------------------------------------------------------------------------
 
     def advance(self, action_id: str) -> dict[str, Any]:
@@ -129,20 +164,37 @@ class ExecutionAgent:
 
         return Worker(self._parts.agenda, self._parts.advance, self._parts.world, threads=threads)
 
-    def list_actions(self, status: str | None = None, *, limit: int = 100) -> list[dict[str, Any]]:
-        """The newest actions of a status, or of all, as plain dictionaries.
+    def answer_knocks(self, event: object, *, within: float) -> BatchReport:
+        """Looks at each action that a batch of records knocks for: of the ledger's stream, or of the doorbell queue.
 
-        Raises ConfigurationError where the ledger keeps no views beside its events.
+        `within` is how long that may take, in seconds. Raises ConfigurationError for what is no such batch.
         """
+        from handlers.doorbell import time_for_rings
+
+        return self._rounds.batch(self._rounds.knocks_in(event), time_for_rings(self._parts.world.clock, within))
+
+    def sweep(self, *, within: float) -> SweepReport:
+        """Looks at all that is due and was not rung for. Raises LedgerUnavailable when nobody can say what is."""
+        from handlers.doorbell import time_for_rings
+
+        return self._rounds.sweep(time_for_rings(self._parts.world.clock, within))
+
+    @cached_property
+    def _rounds(self) -> Rounds:
+        return rounds(self._parts)
+
+    def list_actions(self, status: str | None = None, *, limit: int = 100) -> list[dict[str, Any]]:
+        """The newest actions of a status, or of all, as plain dictionaries. On DynamoDB they may be a moment behind."""
         return [row_of(view) for view in self._parts.agenda.views(status, limit)]
 
     def count_bulk(self, status: str, *, action_type: str | None = None) -> dict[str, Any]:
         """`{bulk_id, count}` of an order to the actions in this status: counted, nothing done."""
         from handlers.bulk import Bulk, Chosen
 
-        bulk = Bulk(self._parts.agenda, self._parts.world)
-        bulk_id = bulk.new_id()
-        return {"bulk_id": bulk_id, "count": len(bulk.concerned(Chosen(status, action_type), bulk_id))}
+        bulk_id, count = Bulk(self._parts.agenda, self._parts.ledger, self._parts.world).count(
+            Chosen(status, action_type)
+        )
+        return {"bulk_id": bulk_id, "count": count}
 
     def carry_out_bulk(
         self,
@@ -155,8 +207,8 @@ class ExecutionAgent:
         """`act` on each action that the counted order still has to reach; what each was answered. Raises Refused."""
         from handlers.bulk import Bulk, Chosen
 
-        concerned = Bulk(self._parts.agenda, self._parts.world).concerned(Chosen(status, action_type), bulk_id)
-        return [act(view.action_id) for view in concerned]
+        bulk = Bulk(self._parts.agenda, self._parts.ledger, self._parts.world)
+        return bulk.carry_out(act, Chosen(status, action_type), bulk_id)
 
     @property
     def action_types(self) -> tuple[BaseAction[Any], ...]:
@@ -166,6 +218,8 @@ class ExecutionAgent:
     def close(self) -> None:
         """Lets go of the ledger."""
         self._parts.ledger.close()
+        if self._parts.views is not None:
+            self._parts.views.close()
 
     def __enter__(self) -> Self:
         return self

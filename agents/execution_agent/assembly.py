@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -13,23 +14,30 @@ from adapters.memory_gates import MemoryGates
 from adapters.no_webhooks import NoWebhooks
 from adapters.system import SystemChance, SystemClock, SystemHolders, UnknownHolders
 from adapters.templates import Templates
-from agents.execution_agent.config import ACTIONS, Settings
+from agents.execution_agent.config import BUILT_IN, PushTarget, Settings, built_in
 from domain.base_action import BaseAction
-from domain.errors import ConfigurationError
+from domain.connections import Connections, NoConnections
+from domain.errors import ConfigurationError, Refused
 from domain.ledger import ActionLedger, translated
-from domain.ports import Gates, Webhooks, World
+from domain.ports import Announcer, Clock, Doorbells, Gates, Quarantine, Webhooks, World
 from handlers.advance import Advance
+from handlers.compensate import Compensate
 from handlers.execute import Execute, ExecutionRules
 from handlers.operate import Operate
 from handlers.probe import Probe
 from handlers.receive import Receive
 from handlers.registry import ActionTypes
 from handlers.validate import Validate
-from projections.agenda import Agenda, StoredAgenda
+from projections.agenda import Agenda, SeparateViews, StoredAgenda
 from projections.status import view_of
 
 if TYPE_CHECKING:
     from adapters.dynamodb import DynamoDB
+    from adapters.dynamodb_views import DynamoDBViews
+    from domain.knock import Knock
+    from handlers.batch import Batch
+    from handlers.sweep import Sweep
+    from projections.unswept import Unswept
 
 ENTRY_POINTS = "execution_agent.actions"
 """The entry-point group by which an installed distribution brings action types."""
@@ -44,9 +52,12 @@ class Parts:
     ledger: ActionLedger
     action_types: ActionTypes
     agenda: StoredAgenda
+    views: SeparateViews | None
+    """Where the rows of lists are kept; None where the ledger keeps them itself, in the transaction of their events."""
     receive: Receive
     advance: Advance
     operate: Operate
+    compensate: Compensate
 
 
 def assemble(
@@ -60,35 +71,92 @@ def assemble(
     Raises ConfigurationError, LedgerUnavailable.
     """
     world = world or outside_world(settings, os.environ)
-    action_types = ActionTypes(ACTIONS, installed_actions) if actions is None else ActionTypes(actions)
-    ledger = ActionLedger(settings.ledger, view_of=view_of)
+    action_types = _installed_types() if actions is None else ActionTypes(actions)
+    views = _views(settings)
+    keep = views.keep_if_possible if views is not None and settings.keeps_views else None
+    ledger = ActionLedger(settings.ledger, view_of=view_of, keep=keep)
     rules = ExecutionRules(settings.max_retries, settings.backoff, settings.clock_skew)
     validate = Validate(action_types, world)
     execute = Execute(ledger, validate, world, rules)
-    advance = Advance(ledger, execute, Probe(ledger, action_types, world, rules), world)
+    compensate = Compensate(ledger, action_types, validate, execute, world)
+    advance = Advance(ledger, execute, Probe(ledger, action_types, world, rules), compensate, world)
     return Parts(
         settings=settings,
         world=world,
         ledger=ledger,
         action_types=action_types,
-        agenda=StoredAgenda(cast("Agenda", ledger.recorder)),
+        agenda=StoredAgenda(cast("Agenda", ledger.recorder), views),
+        views=views,
         receive=Receive(ledger, validate, execute, advance, world),
         advance=advance,
-        operate=Operate(ledger, world),
+        compensate=compensate,
+        operate=Operate(ledger, compensate.report_back, world),
     )
+
+
+def _installed_types() -> ActionTypes:
+    return ActionTypes(built_in=BUILT_IN, load=built_in, installed=installed_actions)
+
+
+@dataclass(frozen=True)
+class Rounds:
+    """What goes on without a request: knocks are answered, and what is due is looked for."""
+
+    knocks_in: Callable[[object], Sequence[Knock]]
+    """Raises ConfigurationError for an event that is no batch of knocks."""
+    batch: Batch
+    sweep: Sweep
+
+
+def rounds(parts: Parts) -> Rounds:
+    """On the parts of an agent. Imported here is what a function needs that answers no requests."""
+    from adapters.streams import knocks_in
+    from handlers.announce import Announce
+    from handlers.batch import Batch
+    from handlers.doorbell import Doorbell
+    from handlers.set_aside import SetAside
+    from handlers.sweep import Sweep
+    from handlers.visit import Visit
+
+    set_aside = SetAside(parts.world)
+    visit = Visit(Doorbell(parts.ledger, parts.advance, parts.views, parts.world), set_aside)
+    return Rounds(
+        knocks_in=partial(knocks_in, table=parts.settings.ledger.get("DYNAMODB_TABLE")),
+        batch=Batch(visit, Announce(parts.ledger, set_aside, parts.world)),
+        sweep=Sweep(parts.ledger, parts.agenda, _unswept(parts), visit, parts.world),
+    )
+
+
+def _unswept(parts: Parts) -> Unswept:
+    if "DYNAMODB_TABLE" not in parts.settings.ledger:
+        from projections.unswept import WholeAgenda
+
+        return WholeAgenda(parts.agenda)
+    from adapters.dynamodb_events import DynamoDBRecorder
+    from adapters.dynamodb_gates import gates_table
+    from adapters.dynamodb_unswept import DynamoDBUnswept
+
+    gates = _table(parts.settings, gates_table(parts.settings.ledger["DYNAMODB_TABLE"]))
+    recorder = cast("DynamoDBRecorder", parts.ledger.recorder)
+    return DynamoDBUnswept(recorder, gates, parts.settings.clock_skew)
 
 
 def outside_world(settings: Settings, environ: Mapping[str, str]) -> World:
     """The real one. Each adapter loads its library when it is first used."""
     file = settings.ledger.get("SQLITE_DBNAME")
+    clock, webhooks = SystemClock(), _webhooks(settings, environ)
     return World(
-        clock=SystemClock(),
+        clock=clock,
         chance=SystemChance(),
         holders=SystemHolders() if file else UnknownHolders(),
         gates=_gates(settings),
         templates=Templates(settings.templates_path),
         email=email_sender(settings.email, settings.email_sender),
-        webhooks=_webhooks(settings, environ),
+        webhooks=webhooks,
+        connections=_connections(settings, environ),
+        doorbells=_doorbells(settings),
+        quarantine=_quarantine(settings),
+        announcers=tuple(_announcer(target, webhooks, clock) for target in settings.push),
     )
 
 
@@ -103,6 +171,44 @@ def _webhooks(settings: Settings, environ: Mapping[str, str]) -> Webhooks:
     )
 
 
+def _connections(settings: Settings, environ: Mapping[str, str]) -> Connections:
+    if not settings.connections_path:
+        return NoConnections()
+    from adapters.connections import ConfiguredConnections
+    from adapters.secrets import Secrets
+
+    return ConfiguredConnections.from_file(settings.connections_path, Secrets(environ))
+
+
+def _doorbells(settings: Settings) -> Doorbells | None:
+    if not settings.doorbells:
+        return None
+    from adapters.queues import Queue, QueuedDoorbells
+
+    return QueuedDoorbells(Queue(settings.doorbells))
+
+
+def _quarantine(settings: Settings) -> Quarantine | None:
+    if not settings.quarantine:
+        return None
+    from adapters.queues import Queue, QueuedQuarantine
+
+    return QueuedQuarantine(Queue(settings.quarantine))
+
+
+def _announcer(target: PushTarget, webhooks: Webhooks, clock: Clock) -> Announcer:
+    if target.kind == "eventbridge":
+        from adapters.event_bus import EventBus
+
+        return EventBus(target.name)
+    from adapters.webhook_announcer import WebhookAnnouncer
+
+    try:
+        return WebhookAnnouncer(target.name, webhooks, clock)
+    except Refused as refused:
+        raise ConfigurationError(f"EXECUTION_AGENT_PUSH: {refused.details[0].message}") from None
+
+
 def _gates(settings: Settings) -> Gates:
     # Imported here: a function on AWS needs no SQLite, and a laptop nothing of AWS.
     if "SQLITE_DBNAME" in settings.ledger:
@@ -110,18 +216,25 @@ def _gates(settings: Settings) -> Gates:
 
         return SQLiteGates(settings.ledger["SQLITE_DBNAME"])
     if "DYNAMODB_TABLE" in settings.ledger:
-        from adapters.dynamodb_gates import DynamoDBGates
+        from adapters.dynamodb_gates import DynamoDBGates, gates_table
 
-        return DynamoDBGates(_table_of_gates(settings))
+        return DynamoDBGates(_table(settings, gates_table(settings.ledger["DYNAMODB_TABLE"])))
     return MemoryGates()
 
 
-def _table_of_gates(settings: Settings) -> DynamoDB:
+def _views(settings: Settings) -> DynamoDBViews | None:
+    if "DYNAMODB_TABLE" not in settings.ledger:
+        return None
+    from adapters.dynamodb_views import DynamoDBViews, views_table
+
+    return DynamoDBViews(_table(settings, views_table(settings.ledger["DYNAMODB_TABLE"])))
+
+
+def _table(settings: Settings, name: str) -> DynamoDB:
     from adapters.dynamodb import DynamoDB
-    from adapters.dynamodb_gates import gates_table
 
     return DynamoDB(
-        gates_table(settings.ledger["DYNAMODB_TABLE"]),
+        name,
         region=settings.ledger.get("DYNAMODB_REGION"),
         endpoint_url=settings.ledger.get("DYNAMODB_ENDPOINT_URL"),
     )
@@ -132,10 +245,16 @@ def prepare_ledger(settings: Settings) -> str:
     with translated():
         ActionLedger({**settings.ledger, "CREATE_TABLE": "y"}, view_of=view_of).close()
         if "DYNAMODB_TABLE" in settings.ledger:
-            from adapters.dynamodb_gates import TABLE
-
-            _table_of_gates(settings).create_table(**TABLE)
+            _create_tables_beside(settings)
     return settings.ledger.get("SQLITE_DBNAME") or settings.ledger["DYNAMODB_TABLE"]
+
+
+def _create_tables_beside(settings: Settings) -> None:
+    from adapters import dynamodb_gates, dynamodb_views
+
+    ledger = settings.ledger["DYNAMODB_TABLE"]
+    _table(settings, dynamodb_gates.gates_table(ledger)).create_table(**dynamodb_gates.TABLE)
+    _table(settings, dynamodb_views.views_table(ledger)).create_table(**dynamodb_views.TABLE)
 
 
 def installed_actions() -> tuple[type[BaseAction[Any]], ...]:

@@ -1,5 +1,5 @@
-"""The command line: `execution-agent run FILE|-`, `status ID`, `history ID`, `work`, `actions`, `init`, and the acts of
-people in `operators`.
+"""The command line: `execution-agent run FILE|-`, `status ID`, `history ID`, `work`, `actions`, `schema`, `init`, and
+the acts of people in `operators`.
 
 With `--json` exactly one JSON document goes to stdout. Everything for people goes to the terminal, logs to stderr.
 Exit codes: 0 done or accepted, 1 the action was refused, failed or is in doubt, 2 usage, 3 ledger or configuration.
@@ -7,6 +7,7 @@ Exit codes: 0 done or accepted, 1 the action was refused, failed or is in doubt,
 
 from __future__ import annotations
 
+import json
 import signal
 import sys
 from dataclasses import asdict
@@ -21,6 +22,8 @@ except ImportError:  # a Lambda needs no command line
 
 from agents.execution_agent import console, operators
 from agents.execution_agent.assembly import prepare_ledger
+from agents.execution_agent.model_schemas import DoesNotFit
+from agents.execution_agent.schemas import Format, chosen, document_of
 from agents.execution_agent.shell import (
     REFUSED_OR_FAILED,
     ActionId,
@@ -30,6 +33,7 @@ from agents.execution_agent.shell import (
     is_not_found,
     print_json,
     read_request,
+    refused,
     settings_of_environment,
 )
 
@@ -100,6 +104,23 @@ def actions(as_json: Json = False) -> None:
         print_json(types)
     else:
         console.tell_actions(types)
+
+
+@app.command()
+def schema(
+    wanted: Annotated[Format, typer.Option("--format", metavar="FORMAT", help=f"One of {', '.join(Format)}.")],
+    types: Annotated[
+        list[str] | None, typer.Option("--type", help="Only this action type; say it again for more.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Print action types, all or some, as tools for other agents."""
+    with agent_of(as_json) as agent:
+        try:
+            document = document_of(wanted, chosen(agent.action_types, types))
+        except DoesNotFit as reason:
+            raise refused(as_json, "does_not_fit", str(reason), REFUSED_OR_FAILED) from None
+    typer.echo(json.dumps(document, ensure_ascii=False, indent=2))
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""Settings, read from the environment once, and ACTIONS, the action types that are built in."""
+"""Settings, read from the environment once, and the action types that are built in."""
 
 from __future__ import annotations
 
@@ -6,16 +6,53 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from domain.base_action import BaseAction
 from domain.errors import ConfigurationError
-from handlers.actions.call_webhook import CallWebhook
-from handlers.actions.send_email import SendEmail
 
-ACTIONS: tuple[type[BaseAction[Any]], ...] = (SendEmail, CallWebhook)
-"""One line registers an action type. Distributions bring theirs by the entry-point group `execution_agent.actions`."""
+BUILT_IN: Mapping[str, str] = {
+    "send_email": "handlers.actions.send_email:SendEmail",
+    "call_webhook": "handlers.actions.call_webhook:CallWebhook",
+    "start_workflow": "handlers.actions.start_workflow:StartWorkflow",
+    "stop_workflow": "handlers.actions.stop_workflow:StopWorkflow",
+    "signal_workflow": "handlers.actions.signal_workflow:SignalWorkflow",
+    "publish_event": "handlers.actions.publish_event:PublishEvent",
+    "send_message": "handlers.actions.send_message:SendMessage",
+    "invoke_function": "handlers.actions.invoke_function:InvokeFunction",
+    "send_slack": "handlers.actions.send_slack:SendSlack",
+    "delete_slack": "handlers.actions.delete_slack:DeleteSlack",
+    "send_teams": "handlers.actions.send_teams:SendTeams",
+    "send_sms": "handlers.actions.send_sms:SendSms",
+    "crm_create": "handlers.actions.crm_create:CrmCreate",
+    "crm_update": "handlers.actions.crm_update:CrmUpdate",
+    "crm_upsert": "handlers.actions.crm_upsert:CrmUpsert",
+    "crm_delete": "handlers.actions.crm_delete:CrmDelete",
+    "crm_restore": "handlers.actions.crm_restore:CrmRestore",
+}
+"""One line registers an action type: its name, and where its class is. A class is imported when it is first wanted, so
+that a function that sends mail does not load a CRM. Distributions bring theirs by the entry-point group
+`execution_agent.actions`."""
+
+if TYPE_CHECKING:
+    ACTIONS: tuple[type[BaseAction[Any]], ...]
+    """Every built-in class."""
+
+
+def __getattr__(name: str) -> Any:
+    if name == "ACTIONS":
+        return tuple(built_in(action_type) for action_type in BUILT_IN)
+    raise AttributeError(name)
+
+
+def built_in(action_type: str) -> type[BaseAction[Any]]:
+    """The class of a built-in type. Raises KeyError."""
+    module, _, class_name = BUILT_IN[action_type].partition(":")
+    found: type[BaseAction[Any]] = getattr(import_module(module), class_name)
+    return found
+
 
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
@@ -25,13 +62,25 @@ DEFAULTS: Mapping[str, str] = {
     "MAX_RETRIES": "3",
     "RETRY_BACKOFF_MS": "1000",
     "WEBHOOK_CONFIG_PATH": "/opt/config/webhooks.json",
+    "EXECUTION_AGENT_CONNECTIONS": "",
     "EXECUTION_AGENT_LEDGER": "sqlite:///.execution-agent/ledger.db",
     "EXECUTION_AGENT_EMAIL": "outbox:.execution-agent/outbox",
     "EXECUTION_AGENT_EMAIL_SENDER": "execution-agent@example.com",
     "EXECUTION_AGENT_CLOCK_SKEW_S": "30",
     "EXECUTION_AGENT_WAIT_S": "30",
+    "EXECUTION_AGENT_DOORBELLS": "",
+    "EXECUTION_AGENT_QUARANTINE": "",
+    "EXECUTION_AGENT_PUSH": "",
 }
 """Every setting that there is, and its value when the environment is silent."""
+
+
+@dataclass(frozen=True, slots=True)
+class PushTarget:
+    """Who is told how actions ended: `kind` is eventbridge or webhook."""
+
+    kind: str
+    name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,28 +93,40 @@ class Settings:
     backoff: timedelta
     webhook_config_path: str
     webhook_config_required: bool
+    connections_path: str
     ledger: Mapping[str, str]
     email: str
     email_sender: str
     clock_skew: timedelta
     wait: float
+    doorbells: str
+    quarantine: str
+    push: tuple[PushTarget, ...]
+    keeps_views: bool
+    """Whether this process keeps the rows of lists, where the ledger itself does not. On Lambda the stream does it."""
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> Settings:
         """Raises ConfigurationError: one line that names the setting and says what it may be."""
         value = {name: environ.get(name) or default for name, default in DEFAULTS.items()}
+        _require_a_stream(value)
         return cls(
             log_level=_log_level(value),
             templates_path=value["ACTION_TEMPLATES_PATH"],
             max_retries=_whole(value, "MAX_RETRIES", most=100),
             backoff=timedelta(milliseconds=_whole(value, "RETRY_BACKOFF_MS", most=86_400_000)),
             webhook_config_path=value["WEBHOOK_CONFIG_PATH"],
+            connections_path=value["EXECUTION_AGENT_CONNECTIONS"],
             webhook_config_required=bool(environ.get("WEBHOOK_CONFIG_PATH")),
             ledger=ledger_environment(value["EXECUTION_AGENT_LEDGER"]),
             email=value["EXECUTION_AGENT_EMAIL"],
             email_sender=_sender(value, environ),
             clock_skew=timedelta(seconds=_whole(value, "EXECUTION_AGENT_CLOCK_SKEW_S", most=3_600)),
             wait=float(_whole(value, "EXECUTION_AGENT_WAIT_S", least=1, most=900)),
+            doorbells=_queue(value, "EXECUTION_AGENT_DOORBELLS"),
+            quarantine=_queue(value, "EXECUTION_AGENT_QUARANTINE"),
+            push=_push(value),
+            keeps_views="AWS_LAMBDA_FUNCTION_NAME" not in environ,
         )
 
 
@@ -125,3 +186,37 @@ def _sender(value: Mapping[str, str], environ: Mapping[str, str]) -> str:
     if value["EXECUTION_AGENT_EMAIL"].startswith(("smtp:", "ses:")) and not environ.get(name):
         raise ConfigurationError(f"set {name} to the address that mails are sent from")
     return value[name]
+
+
+_QUEUE = re.compile(r"(?:https://[A-Za-z0-9.:-]+|http://(?:127\.0\.0\.1|localhost|\[::1\])(?::[0-9]+)?)/[!-~]+")
+_BUS = re.compile(r"[A-Za-z0-9/._-]{1,256}|arn:aws[a-z-]*:events:[a-z0-9-]+:[0-9]{12}:event-bus/[A-Za-z0-9/._-]{1,256}")
+_WEBHOOK = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")
+
+
+def _require_a_stream(value: Mapping[str, str]) -> None:
+    """What the stream's consumer does is done by nobody where there is no stream."""
+    for name in ("EXECUTION_AGENT_DOORBELLS", "EXECUTION_AGENT_QUARANTINE", "EXECUTION_AGENT_PUSH"):
+        if value[name] and not value["EXECUTION_AGENT_LEDGER"].startswith("dynamodb:"):
+            raise ConfigurationError(f"{name} needs a ledger in DynamoDB, whose stream it serves; leave it empty")
+
+
+def _queue(value: Mapping[str, str], name: str) -> str:
+    url = value[name]
+    if url and not _QUEUE.fullmatch(url):
+        raise ConfigurationError(f"{name} must be the https URL of an SQS queue, not {url[:200]!r}")
+    return url
+
+
+def _push(value: Mapping[str, str]) -> tuple[PushTarget, ...]:
+    asked = [part.strip() for part in value["EXECUTION_AGENT_PUSH"].split(",")] if value["EXECUTION_AGENT_PUSH"] else []
+    return tuple(_push_target(part) for part in dict.fromkeys(asked))
+
+
+def _push_target(text: str) -> PushTarget:
+    kind, _, name = text.partition(":")
+    allowed = {"eventbridge": _BUS, "webhook": _WEBHOOK}.get(kind)
+    if allowed is None or not allowed.fullmatch(name):
+        raise ConfigurationError(
+            f"EXECUTION_AGENT_PUSH must be eventbridge:BUS and webhook:NAME, separated by commas, not {text[:200]!r}"
+        )
+    return PushTarget(kind, name)

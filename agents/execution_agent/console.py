@@ -23,6 +23,11 @@ COLOURS: Mapping[str, str] = {
     "in_doubt": "yellow",
     "attempt_failed": "yellow",
     "retrying": "yellow",
+    "held": "yellow",
+    "denied": "red",
+    "compensating": "yellow",
+    "compensated": "green",
+    "compensation_failed": "red",
     "late_outcome": "magenta",
 }
 LONGEST_NOTE = 200
@@ -47,6 +52,8 @@ def tell(response: Mapping[str, Any], history: Sequence[Mapping[str, Any]]) -> N
         say(f"The mail is in {outbox}")
     if response["status"] == "in_doubt":
         say(f"When you know: execution-agent resolve {response['action_id']} --executed | --not-executed")
+    if response["status"] == "held":
+        say(f"When you have decided: execution-agent approve | deny {response['action_id']}")
     if response["status"] in ("scheduled", "retrying"):
         say("A worker carries it out when it is due: execution-agent work")
     if response["action_id"]:
@@ -65,11 +72,33 @@ def tell_status(response: Mapping[str, Any]) -> None:
     if response["duplicate"]:
         line.append("  (a duplicate: this is the original's answer)", style="dim")
     console.print(line)
+    if status == "held" and response["result"]:
+        _tell_held(console, response["result"]["held"])
     error = response["error"]
     if error:
         console.print(Text(f"  {error['code']}: {_one_line(error['message'])}"))
         for detail in error["details"]:
             console.print(Text(f"    {detail['field'] or '(request)'}: {_one_line(detail['message'])}", style="dim"))
+
+
+def _tell_held(console: Console, held: Mapping[str, Any]) -> None:
+    """What a person has to decide on; a difference is shown with all that were there."""
+    console.print(Text(f"  {held['rule']}: {_one_line(held['message'])}"))
+    details = dict(held["details"])
+    differences = details.pop("differences", None)
+    if details:
+        console.print(Text(f"    {_one_line('  '.join(_told(details)))}", style="dim"))
+    if isinstance(differences, list):
+        console.print(_table_of(differences))
+
+
+def _table_of(rows: Sequence[Mapping[str, Any]]) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 4))
+    for name in rows[0] if rows else ():
+        table.add_column(name, overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(_one_line(_brief(value))) for value in row.values()))
+    return table
 
 
 def tell_history(history: Sequence[Mapping[str, Any]]) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import os
+from collections.abc import Callable
 from functools import cache
 from typing import Any, Protocol
 
@@ -10,11 +12,12 @@ from typing import Any, Protocol
 os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
 
 from agents.execution_agent.agent import ExecutionAgent
+from agents.execution_agent.doors.invocation import TIME_TO_ANSWER, Invocation
+from agents.execution_agent.doors.telling import door_of
+from agents.execution_agent.metrics import tell_of_batch, tell_of_sweep
+from domain.errors import ConfigurationError, LedgerError
 
-TIME_TO_ANSWER = 3.0
-"""Seconds before Lambda's own end by which the outcome must be recorded and the answer given."""
-LEAST_TIME = 5.0
-"""Seconds. With less than this left, no attempt starts."""
+log = logging.getLogger("execution_agent.handler")
 
 
 class LambdaContext(Protocol):
@@ -30,14 +33,57 @@ def the_agent() -> ExecutionAgent:
 
 
 def invoke(event: Any, context: LambdaContext | None) -> dict[str, Any]:
-    """The request of the contract in, its response out. Raises only when nothing could be recorded."""
-    return answer(the_agent(), event, context)
+    """A request, a plan, or an event of one of the doors in; its answer out.
+
+    When nothing can be recorded, a door that knows a word for that says it; the others raise.
+    """
+    return _through_its_door(the_agent, event, context)
 
 
 def answer(agent: ExecutionAgent, event: Any, context: LambdaContext | None) -> dict[str, Any]:
     """What `invoke` does, for any agent. Without a context (a test in a console) the agent's own patience holds."""
-    if context is None:
-        return agent.process(event)
-    remaining = context.get_remaining_time_in_millis() / 1000
-    wait = remaining - TIME_TO_ANSWER if remaining >= LEAST_TIME else 0.0
-    return agent.process(event, wait=wait)
+    return _through_its_door(lambda: agent, event, context)
+
+
+def _through_its_door(agent: Callable[[], ExecutionAgent], event: Any, context: LambdaContext | None) -> dict[str, Any]:
+    door = door_of(event, context)
+    try:
+        return door.answer(agent(), event, Invocation(context))
+    except (ConfigurationError, LedgerError) as error:
+        log.error("the agent cannot work: %s", error)
+        return door.broken(event, error)
+
+
+def on_stream(event: Any, context: LambdaContext | None) -> dict[str, Any]:
+    """A batch of the ledger's stream or of the doorbell queue in; the records that have to come again out.
+
+    Raises ConfigurationError for what is no such batch: nobody would notice a trigger that is refused politely.
+    """
+    return answer_knocks(the_agent(), event, context)
+
+
+def answer_knocks(agent: ExecutionAgent, event: Any, context: LambdaContext | None) -> dict[str, Any]:
+    """What `on_stream` does, for any agent."""
+    report = agent.answer_knocks(event, within=_time_for_rings(context))
+    tell_of_batch(report)
+    return {"batchItemFailures": [{"itemIdentifier": name} for name in report.failed]}
+
+
+def sweep(event: Any, context: LambdaContext | None) -> dict[str, Any]:  # noqa: ARG001 - the clock has nothing to say
+    """Everything that is due and was not rung for is looked at; what was found, in numbers.
+
+    Raises LedgerUnavailable when nobody can say what is due.
+    """
+    return sweep_with(the_agent(), context)
+
+
+def sweep_with(agent: ExecutionAgent, context: LambdaContext | None) -> dict[str, Any]:
+    """What `sweep` does, for any agent."""
+    report = agent.sweep(within=_time_for_rings(context))
+    tell_of_sweep(report)
+    return report.as_dict()
+
+
+def _time_for_rings(context: LambdaContext | None) -> float:
+    """Seconds. A console has no end, so a minute must do."""
+    return 60.0 if context is None else context.get_remaining_time_in_millis() / 1000 - TIME_TO_ANSWER

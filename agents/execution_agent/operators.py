@@ -1,4 +1,5 @@
-"""The command line of those who look after actions: cancel, retry-now, redrive, resolve, one or many, and list."""
+"""The command line of those who look after actions: cancel, retry-now, redrive, resolve, approve, deny, undo, one or
+many, and list."""
 
 from __future__ import annotations
 
@@ -18,6 +19,7 @@ DUE_NOW = "It is due now; a worker carries it out: execution-agent work"
 Actor = Annotated[str, typer.Option(help="Who does this; recorded.")]
 Reason = Annotated[str, typer.Option(help="Why; recorded.")]
 Executed = Annotated[bool, typer.Option("--executed", help="The effect stands.")]
+Force = Annotated[bool, typer.Option("--force", help="Even over what somebody changed since.")]
 NotExecuted = Annotated[bool, typer.Option("--not-executed", help="Certainly nothing happened.")]
 
 
@@ -29,11 +31,14 @@ class Verb(StrEnum):
     REDRIVE = "redrive"
     RESOLVE_EXECUTED = "resolve-executed"
     RESOLVE_NOT_EXECUTED = "resolve-not-executed"
+    APPROVE = "approve"
+    DENY = "deny"
+    UNDO = "undo"
 
 
 def register(app: typer.Typer) -> None:
     """Adds the commands of this module."""
-    for command in (cancel, retry_now, redrive, resolve, bulk):
+    for command in (cancel, retry_now, redrive, resolve, approve, deny, undo, bulk):
         app.command()(command)
     app.command("list")(list_actions)
 
@@ -73,6 +78,32 @@ def resolve(
     if executed == not_executed:
         raise refused(as_json, "usage", "say either --executed or --not-executed", USAGE)
     _act(as_json, lambda agent: agent.resolve(action_id, executed=executed, actor=actor, reason=reason))
+
+
+def approve(action_id: ActionId, actor: Actor, reason: Reason, as_json: Json = False) -> None:
+    """Let an action that is held go on, as it was held."""
+    _act(as_json, lambda agent: agent.approve(action_id, actor=actor, reason=reason), {"scheduled": DUE_NOW})
+
+
+def deny(action_id: ActionId, actor: Actor, reason: Reason, as_json: Json = False) -> None:
+    """Do not let an action that is held go on."""
+    _act(as_json, lambda agent: agent.deny(action_id, actor=actor, reason=reason))
+
+
+def undo(action_id: ActionId, actor: Actor, reason: Reason, force: Force = False, as_json: Json = False) -> None:
+    """Take back what a succeeded action did, by an action of its own."""
+    with agent_of(as_json) as agent:
+        response = agent.undo(action_id, actor=actor, reason=reason, force=force)
+        compensation = (response["result"] or {}).get("compensation")
+        by = agent.status(compensation) if compensation else None
+    if as_json:
+        print_json(response)
+    else:
+        console.tell_status(response)
+        if by is not None:
+            console.say("It is taken back by:")
+            console.tell_status(by)
+    raise typer.Exit(1 if _is_refused(response) or response["status"] == "compensation_failed" else 0)
 
 
 def bulk(
@@ -135,7 +166,7 @@ def _act(
 def _is_refused(response: dict[str, Any]) -> bool:
     """An act that was done leaves an error only where the action itself has one: it failed, or was cancelled."""
     error = response["error"]
-    return bool(error) and error["code"] in ("not_found", "missing_field", "too_late", "conflict")
+    return bool(error) and error["code"] in ("not_found", "missing_field", "too_late", "irreversible", "conflict")
 
 
 def _doer(agent: ExecutionAgent, verb: Verb, actor: str, reason: str, bulk_id: str) -> Callable[[str], dict[str, Any]]:
@@ -146,6 +177,9 @@ def _doer(agent: ExecutionAgent, verb: Verb, actor: str, reason: str, bulk_id: s
         Verb.REDRIVE: lambda action_id: agent.redrive(action_id, **order),
         Verb.RESOLVE_EXECUTED: lambda action_id: agent.resolve(action_id, executed=True, **order),
         Verb.RESOLVE_NOT_EXECUTED: lambda action_id: agent.resolve(action_id, executed=False, **order),
+        Verb.APPROVE: lambda action_id: agent.approve(action_id, **order),
+        Verb.DENY: lambda action_id: agent.deny(action_id, **order),
+        Verb.UNDO: lambda action_id: agent.undo(action_id, **order),
     }
     return doers[verb]
 

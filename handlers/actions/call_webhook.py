@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from domain.base_action import Attempt, BaseAction, Intent, Prepared
+from domain.base_action import Attempt, BaseAction, Compensation, Done, Intent, Prepared
 from domain.errors import FieldError, Refused, UnsafeTarget
 from domain.outcome import Outcome
 from domain.policy import Delivery
@@ -17,6 +17,7 @@ class CallWebhook(BaseAction[CallWebhookParameters]):
     summary = "POST a JSON payload to a webhook that the configuration names."
     parameters = CallWebhookParameters
     delivery = Delivery.AT_LEAST_ONCE
+    correction = "Its target declares no `undo` target."
 
     def prepare(
         self, parameters: CallWebhookParameters, intent: Intent, world: World
@@ -30,6 +31,7 @@ class CallWebhook(BaseAction[CallWebhookParameters]):
             delivery=Delivery.IDEMPOTENT_BY_KEY if target.deduplicates else Delivery.AT_LEAST_ONCE,
             timeout=target.timeout,
             target=f"webhook:{target.name}",
+            limits=target.limits,
         )
 
     def _target(self, parameters: CallWebhookParameters, world: World) -> WebhookTarget:
@@ -40,6 +42,13 @@ class CallWebhook(BaseAction[CallWebhookParameters]):
         except UnsafeTarget as unsafe:
             detail = FieldError("parameters.url", unsafe.code, unsafe.message)
             raise Refused(f"parameters.url: {unsafe.message}", details=[detail]) from None
+
+    def compensation(self, done: Done) -> Compensation | None:
+        """The target's declared undo target is told which call to take back, and what was in it."""
+        if not done.undo or "webhook" not in done.undo:
+            return None
+        payload = {"undo_of": done.effect_key, "payload": done.parameters.get("payload", {})}
+        return Compensation(self.action_type, {"webhook": done.undo["webhook"], "payload": payload})
 
     def execute(self, prepared: Prepared[CallWebhookParameters], attempt: Attempt, world: World) -> Outcome:
         parameters = prepared.parameters

@@ -17,6 +17,7 @@ class SendEmail(BaseAction[SendEmailParameters]):
     summary = "Send an e-mail to one recipient, from a template and its variables."
     parameters = SendEmailParameters
     delivery = Delivery.AT_MOST_ONCE
+    correction = "A mail that is sent stays sent; write to the recipient again, as a new action."
 
     def prepare(self, parameters: SendEmailParameters, intent: Intent, world: World) -> Prepared[SendEmailParameters]:
         """Renders and composes the whole message, so that nothing can fail between intent and sending."""

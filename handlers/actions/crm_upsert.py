@@ -1,0 +1,70 @@
+"""Create or change a CRM record that a field of its own finds."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from domain.base_action import Attempt, BaseAction, Compensation, Done, Inquiry, Intent, Prepared
+from domain.crm import Absent, Crm, Record, Where, Written
+from domain.outcome import Executed, Finding, Outcome, Retry, Succeeded
+from domain.policy import Delivery
+from domain.ports import World
+from domain.validators.crm import CrmUpsertParameters
+from handlers.actions import crm_records
+from handlers.actions.crm_records import NO_IMAGE, Work
+
+
+class CrmUpsert(BaseAction[CrmUpsertParameters]):
+    """Idempotent: one record has the value, and its fields get absolute ones. Undone, it is as it was, or not there.
+
+    A record that was not there before an attempt in doubt, and is after it, counts as created by that attempt.
+    """
+
+    action_type = "crm_upsert"
+    summary = "Set fields of the record that a unique field finds in the CRM; create it where there is none."
+    parameters = CrmUpsertParameters
+    delivery = Delivery.IDEMPOTENT_BY_KEY
+    correction = NO_IMAGE
+
+    def prepare(self, parameters: CrmUpsertParameters, intent: Intent, world: World) -> Prepared[CrmUpsertParameters]:
+        crm = world.connections.of(Crm, parameters.connection)
+        crm.check(parameters.object, parameters.fields, match_by=parameters.match.field)
+        where, ours = _where(parameters), parameters.fields
+        found = crm_records.look(crm, where, ours)
+        was_absent = "before" in intent.earlier and intent.earlier["before"] is None
+        if isinstance(found, Absent) or was_absent:
+            return crm_records.prepared(parameters, Work(crm, where, ours, found), intent)
+        before = crm_records.image(found, ours, intent.earlier)
+        return crm_records.prepared(parameters, Work(crm, where, ours, found, before), intent)
+
+    def execute(self, prepared: Prepared[CrmUpsertParameters], attempt: Attempt, world: World) -> Outcome:
+        work: Work = prepared.work
+        if isinstance(work.found, Retry):
+            return work.found
+        ended = work.crm.upsert(work.where, work.fields, timeout=attempt.timeout)
+        return _done(work, ended) if isinstance(ended, Written) else ended
+
+    def probe(self, parameters: CrmUpsertParameters, inquiry: Inquiry, world: World) -> Finding:
+        crm = world.connections.of(Crm, parameters.connection)
+        work = Work(crm, _where(parameters), parameters.fields)
+        found = crm_records.holding(work, inquiry, world.clock.now())
+        if not isinstance(found, Record):
+            return found
+        before = inquiry.facts.get("before")
+        done = _done(replace(work, found=found, before=before), Written(found.id, False, parameters.fields))
+        return Executed(crm_records.evidence(work, found), done.result, done.reference, done.undo)
+
+    def compensation(self, done: Done) -> Compensation | None:
+        return crm_records.taking_back(done)
+
+
+def _where(parameters: CrmUpsertParameters) -> Where:
+    return Where(parameters.object, parameters.match.value, parameters.match.field)
+
+
+def _done(work: Work, written: Written) -> Succeeded:
+    """Where somebody else created the record after we looked, what was in it is not known."""
+    if written.created or (work.before is None and isinstance(work.found, Record)):
+        return crm_records.created(work.crm, work.where.object, written)
+    done = crm_records.changed(replace(work, where=Where(work.where.object, written.id)), written.fields)
+    return replace(done, result={"object": work.where.object, "id": written.id, "created": False})
