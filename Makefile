@@ -3,15 +3,19 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 ENGINE := .venv-engine
+INFRA := .venv-infra
+# What functions run on: x86_64 or arm64. Further parameters of infra/template.yaml go to PARAMETERS.
+ARCHITECTURE ?= x86_64
+PARAMETERS ?=
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help install run test check bench simulate storm mutants lock clean
+.PHONY: help install run test check bench e2e cost local-aws simulate storm mutants package deploy lint-infra lock clean
 
 help:
 	@sed -n 's/^## //p' Makefile
 
-## make install  the environment: .venv with every extra and the test tools, .venv-engine with the local AWS
-install: $(VENV)/.ready $(ENGINE)/.ready
+## make install  .venv with every extra and the test tools, .venv-engine with the local AWS, .venv-infra with a linter
+install: $(VENV)/.ready $(ENGINE)/.ready $(INFRA)/.ready
 
 $(VENV)/.ready: requirements/dev.txt pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -23,6 +27,12 @@ $(VENV)/.ready: requirements/dev.txt pyproject.toml
 $(ENGINE)/.ready: requirements/engine.txt
 	test -x $(ENGINE)/bin/python || $(PYTHON) -m venv $(ENGINE)
 	$(ENGINE)/bin/python -m pip install --quiet --require-hashes -r requirements/engine.txt
+	touch $@
+
+# This one pins old releases, too, and many.
+$(INFRA)/.ready: requirements/infra.txt
+	test -x $(INFRA)/bin/python || $(PYTHON) -m venv $(INFRA)
+	$(INFRA)/bin/python -m pip install --quiet --no-compile --require-hashes -r requirements/infra.txt
 	touch $@
 
 ## make run      carries out the example on this machine and tells its story
@@ -45,6 +55,18 @@ check: install
 bench: install
 	$(BIN)/python -m bench
 
+## make e2e      the deployed agent on a local AWS: every door, every permission, deaths, a crowd of writers
+e2e: install
+	$(BIN)/python -m pytest tests/e2e --full
+
+## make cost     what 1,000 actions cost on AWS: all that a deployed agent asks for is counted
+cost: install
+	$(BIN)/python -m bench.cost
+
+## make local-aws  a local AWS with the agent deployed in it, until Ctrl-C
+local-aws: $(VENV)/.ready $(ENGINE)/.ready
+	@$(BIN)/python -m infra.local_aws
+
 ## make simulate 20,000 seeds of the whole agent in one event loop: every fault, every promise
 simulate: $(VENV)/.ready
 	$(BIN)/python -m tests.simulation --seeds 20000 --actions 30 --workers 3 --processes 2
@@ -57,11 +79,26 @@ storm: install
 mutants: $(VENV)/.ready
 	$(BIN)/python -m tests.simulation.mutants
 
+## make package  the functions' zip for AWS Lambda, the same bytes each time: dist/execution-agent.zip
+package: $(VENV)/.ready
+	$(BIN)/python -m infra.package --architecture $(ARCHITECTURE)
+
+## make deploy   the package and infra/template.yaml to your AWS account (needs the SAM CLI and your credentials)
+deploy:
+	@command -v sam > /dev/null || { echo "make deploy needs the SAM CLI: https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/install-sam-cli.html" >&2; exit 1; }
+	$(MAKE) package
+	sam deploy --parameter-overrides Architecture=$(ARCHITECTURE) $(PARAMETERS)
+
+## make lint-infra  the template alone: linters, permissions, alarms
+lint-infra: install
+	$(BIN)/python -m pytest tests/unit/infra
+
 ## make lock     pins every dependency with its hashes (needs uv)
 lock:
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --all-extras --group test --group check --group build pyproject.toml -o requirements/dev.txt
-	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --extra aws pyproject.toml -o requirements/lambda.txt
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --extra aws --extra salesforce pyproject.toml -o requirements/lambda.txt
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header requirements/engine.in -o requirements/engine.txt
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header requirements/infra.in -o requirements/infra.txt
 
 clean:
-	rm -rf $(VENV) $(ENGINE) .execution-agent .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) $(ENGINE) $(INFRA) dist .execution-agent .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
