@@ -3,7 +3,7 @@
     the service answers                              -> its answer, a mapping
     it says "not now", or nothing has left           -> Retry
     it refuses (4xx), or cannot be asked at all      -> Permanent
-    it fails (5xx), hangs up, or makes no sense      -> Unknown
+    it fails (5xx), hangs up, or makes no sense      -> Unknown      408 too: a gateway says so after it passed it on
 
 The SDK repeats nothing: the ledger is the one retry layer. The ledger's own tables have another client, in
 `adapters.dynamodb`, because what goes there is safe to send again.
@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from threading import Lock
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from domain.errors import ConfigurationError
 from domain.outcome import Failure, Permanent, Retry, Unknown
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 LONGEST_WORDS = 200
 """Characters of a service's message that are kept."""
 
-_DEADLINES = (60.0, 30.0, 20.0, 13.0, 8.0, 5.0, 3.0, 2.0, 1.0)
+_DEADLINES = (900.0, 300.0, 120.0, 60.0, 30.0, 20.0, 13.0, 8.0, 5.0, 3.0, 2.0, 1.0)
 """Seconds. A client's time-outs are fixed, and building one is dear: there is one for each of these, when needed."""
 
 _NOT_NOW = frozenset(
@@ -93,7 +93,7 @@ class AwsService:
             return self._unanswered(error)
         except (ResponseParserError, AttributeError, TypeError, ValueError):  # so parsers end on what is not AWS
             return self.unreadable("the answer makes no sense")
-        return answer if isinstance(answer, Mapping) else self.unreadable("the answer makes no sense")
+        return answer if _is_whole(answer) else self.unreadable("the answer makes no sense")
 
     def unreadable(self, why: str) -> Unknown:
         """An answer came, and does not say what it must."""
@@ -134,10 +134,12 @@ class AwsService:
         metadata: Mapping[str, Any] = error.response.get("ResponseMetadata", {})
         status, name = metadata.get("HTTPStatusCode", 0), str(said.get("Code", ""))
         code = self._code(name)
-        message = f"{self._title} answered {status} {name}: {said.get('Message', '')}"[:LONGEST_WORDS]
+        # Of a signature that does not fit, services tell what they signed: the session's token is in it.
+        words = "" if "Signature" in name else said.get("Message", "")
+        message = f"{self._title} answered {status} {name}: {words}"[:LONGEST_WORDS]
         if name in self._not_now or status == 429:
             return Retry(code, message, retry_after=_seconds(metadata.get("HTTPHeaders", {}).get("retry-after")))
-        if 400 <= status < 500:
+        if 400 <= status < 500 and status != 408:
             return Permanent(code, message)
         return Unknown(code, message)
 
@@ -166,6 +168,11 @@ def require_aws(setting: str) -> None:
 
     if find_spec("botocore") is None:
         raise ConfigurationError(f'{setting} needs botocore; install "execution-agent[aws]"')
+
+
+def _is_whole(answer: object) -> TypeGuard[Mapping[str, Any]]:
+    """Whether it is the answer that an operation has in the end; botocore takes 1xx for one, too."""
+    return isinstance(answer, Mapping) and 200 <= answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0) < 300
 
 
 def _words(error: Exception) -> str:

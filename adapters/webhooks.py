@@ -3,6 +3,7 @@
     the answer                                     the outcome
     2xx, read to its end                           Succeeded
     3xx                                            Permanent    a redirect is never followed
+    401, and its secrets are kept elsewhere        Retry        they are read anew for the next attempt
     425, 429                                       Retry        the receiver says that it did not act
     other 4xx                                      Permanent    409 too: what there conflicts will conflict again
     408                                            Unknown      a gateway says so after it passed the request on
@@ -10,6 +11,7 @@
     none: no byte left                             Retry        DNS, refused connection, TLS
     none, or unreadable                            Unknown
     none: the guard refuses                        Permanent
+    none: a secret of the target cannot be read    Retry
 
 A retry carries the same `webhook-id`, the effect key, by which a receiver recognises what it has had already.
 No outcome repeats the URL or a header, and what a receiver echoes of the configuration is struck out of its answer.
@@ -29,9 +31,11 @@ from typing import Any
 
 from adapters.guard import locate
 from adapters.http import Client, MaybeSent, NotSent, Request, Response, UnsafeTarget
-from adapters.webhook_config import DEFAULT_TIMEOUT, Receiver, WebhookConfig, read_config
+from adapters.secrets import Secrets
+from adapters.webhook_config import WebhookConfig, read_config
+from adapters.webhook_receiver import DEFAULT_TIMEOUT, Private, Receiver
 from domain.canonical import canonical
-from domain.errors import Code, FieldError, MalformedRequest, Refused
+from domain.errors import Code, ConfigurationError, FieldError, MalformedRequest, Refused
 from domain.json_text import read_text
 from domain.outcome import Outcome, Permanent, Retry, Succeeded, Unknown
 from domain.ports import WebhookTarget
@@ -47,15 +51,16 @@ LONGEST_WAIT = 86_400.0
 class _DirectTarget(WebhookTarget):
     """A target that an action brought itself. It is named by its host: the URL may hold a token."""
 
-    url: str = field(repr=False)
+    url: str = field(repr=False, kw_only=True)
 
 
 class Webhooks:
     """The port `domain.ports.Webhooks`."""
 
-    def __init__(self, config: WebhookConfig, client: Client) -> None:
+    def __init__(self, config: WebhookConfig, client: Client, secrets: Secrets | None = None) -> None:
         self._config = config
         self._client = client
+        self._secrets = secrets or Secrets()
 
     @classmethod
     def from_file(
@@ -65,7 +70,7 @@ class Webhooks:
 
         Raises ConfigurationError.
         """
-        return cls(read_config(path, environ, required=required), client or Client())
+        return cls(read_config(path, environ, required=required), client or Client(), Secrets(environ))
 
     def target(self, name: str) -> WebhookTarget:
         """Raises Refused (invalid_parameters) when no target has this name."""
@@ -81,7 +86,7 @@ class Webhooks:
 
     def check(self, target: WebhookTarget, headers: Mapping[str, str]) -> None:
         """Whether an action may bring these headers to this target. Raises Refused (invalid_parameters)."""
-        check_headers(headers, configured={name.lower() for name in self._receiver_of(target).headers})
+        check_headers(headers, configured=self._receiver_of(target).header_names)
 
     def call(
         self,
@@ -98,14 +103,17 @@ class Webhooks:
         try:
             self.check(target, headers)
             body = canonical(dict(payload))
+            private = receiver.opened(self._secrets)
         except Refused as refusal:
             return Permanent(str(refusal.code), refusal.message)
+        except ConfigurationError as unreadable:
+            return Retry("secret_unavailable", str(unreadable))
         except (TypeError, ValueError):
             return Permanent(Code.INVALID_PARAMETERS, "the payload has no form in JSON")
-        request = Request(target.method, receiver.url, _headers(receiver, headers, body, effect_key, at), body)
-        return self._send(request, receiver, at, timeout)
+        request = Request(target.method, private.url, _headers(private, headers, body, effect_key, at), body)
+        return self._send(request, receiver, private, at, timeout)
 
-    def _send(self, request: Request, receiver: Receiver, at: datetime, timeout: float) -> Outcome:
+    def _send(self, request: Request, receiver: Receiver, private: Private, at: datetime, timeout: float) -> Outcome:
         name = receiver.target.name
         try:
             response = self._client.send(request, timeout=timeout, reach=receiver.reach)
@@ -115,11 +123,20 @@ class Webhooks:
             return Retry(failure.code, f"webhook {name}: {failure.message}")
         except MaybeSent as failure:
             return Unknown(failure.code, f"webhook {name}: {failure.message}")
-        return _outcome(response, receiver, at)
+        if response.status == 401 and receiver.references:
+            return self._with_other_secrets(receiver)
+        return _outcome(response, receiver, private, at)
+
+    def _with_other_secrets(self, receiver: Receiver) -> Retry:
+        """They may have been changed since they were read. A 401 says that nothing was done."""
+        for reference in receiver.references:
+            self._secrets.forget(reference)
+        return Retry("http_401", f"webhook {receiver.target.name} answered 401: its secrets are read anew")
 
     def _receiver_of(self, target: WebhookTarget) -> Receiver:
         if isinstance(target, _DirectTarget) and self._config.direct is not None:
-            return Receiver(target, target.url, reach=self._config.direct)
+            private = Private(target.url)
+            return Receiver(target, lambda _: private, reach=self._config.direct)
         return self._receiver(target.name)
 
     def _receiver(self, name: str) -> Receiver:
@@ -139,19 +156,19 @@ def _refused(field_name: str, message: str) -> Refused:
 
 
 def _headers(
-    receiver: Receiver, brought: Mapping[str, str], body: bytes, effect_key: str, at: datetime
+    private: Private, brought: Mapping[str, str], body: bytes, effect_key: str, at: datetime
 ) -> Mapping[str, str]:
     timestamp = str(int(at.timestamp()))
     headers = {"user-agent": "execution-agent"}
-    headers |= {name.lower(): value for name, value in (*brought.items(), *receiver.headers.items())}
+    headers |= {name.lower(): value for name, value in (*brought.items(), *private.headers.items())}
     headers |= {
         "content-type": "application/json",
         "idempotency-key": effect_key,
         "webhook-id": effect_key,
         "webhook-timestamp": timestamp,
     }
-    if receiver.key is not None:
-        headers["webhook-signature"] = _signature(receiver.key, effect_key, timestamp, body)
+    if private.keys:
+        headers["webhook-signature"] = " ".join(_signature(key, effect_key, timestamp, body) for key in private.keys)
     return headers
 
 
@@ -163,12 +180,14 @@ def _signature(key: bytes, message_id: str, timestamp: str, body: bytes) -> str:
 # --- the outcome ----------------------------------------------------------------------------------------------------
 
 
-def _outcome(response: Response, receiver: Receiver, at: datetime) -> Outcome:
+def _outcome(response: Response, receiver: Receiver, private: Private, at: datetime) -> Outcome:
     status = response.status
     code, message = f"http_{status}", f"webhook {receiver.target.name} answered {status}"
     wait = _retry_after(response.headers.get("retry-after", ""), at)
     if 200 <= status < 300:
-        return Succeeded(_result(response, receiver), undo={"webhook": receiver.undo} if receiver.undo else None)
+        return Succeeded(
+            _result(response, private.confidential), undo={"webhook": receiver.undo} if receiver.undo else None
+        )
     if 300 <= status < 400:
         return Permanent("redirect_refused", f"{message}: redirects are not followed")
     if status in _DID_NOT_ACT:
@@ -200,11 +219,11 @@ def _seconds_until(text: str, at: datetime) -> float | None:
     return ((moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - at).total_seconds()
 
 
-def _result(response: Response, receiver: Receiver) -> Mapping[str, Any]:
+def _result(response: Response, confidential: Sequence[str]) -> Mapping[str, Any]:
     """A JSON object as one if it is as plain as a request must be, anything else as text; what is cut says so."""
     if len(response.body) <= LONGEST_RESULT:
-        return {"status": response.status, "body": _struck(_readable(response.body), receiver.confidential)}
-    text = _struck(_text(response.body), receiver.confidential).encode()[:LONGEST_RESULT].decode("utf-8", "ignore")
+        return {"status": response.status, "body": _struck(_readable(response.body), confidential)}
+    text = _struck(_text(response.body), confidential).encode()[:LONGEST_RESULT].decode("utf-8", "ignore")
     return {"status": response.status, "body": text, "truncated": True}
 
 

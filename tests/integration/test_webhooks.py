@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,8 +15,12 @@ from adapters.http import Client
 from adapters.webhook_config import parse_config
 from adapters.webhooks import Webhooks
 from domain.outcome import Outcome, Permanent, Retry, Succeeded, Unknown
+from handlers.actions.call_webhook import CallWebhook
+from tests.fakes import fake_world
+from tests.house import agent_with
 from tests.receivers import Behaviour, Receiver, answer, answers, hangs, resets_after
 
+EXAMPLES = Path(__file__).parents[2] / "examples"
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 EFFECT_KEY = "act_01hx-r0"
 
@@ -90,3 +95,26 @@ def test_an_inner_address_behind_a_public_name_is_out_of_reach() -> None:
     outcome = hooks.call(hooks.target("crm"), {}, headers={}, effect_key=EFFECT_KEY, at=datetime.now(UTC), timeout=5.0)
     assert isinstance(outcome, Permanent)
     assert outcome.code == "unsafe_target"
+
+
+def test_a_zap_is_told_and_its_hook_stays_a_secret(tmp_path: Path) -> None:
+    told = {"status": "success", "attempt": "018f-1", "id": "018f-2", "request_id": "018f-3"}
+    hook = "1234567/abcdefg/"
+    with Receiver(answers(answer(body=json.dumps(told).encode()))) as zapier:
+        entry = json.loads((EXAMPLES / "webhooks.json").read_text("utf-8"))["zapier"]
+        entry["url"] = entry["url"].replace("https://hooks.zapier.com", zapier.url(""))
+        entry |= {"allow_http": True, "allow_private_network": True}
+        (tmp_path / "webhooks.json").write_text(json.dumps({"zapier": entry}), "utf-8")
+        hooks = Webhooks.from_file(tmp_path / "webhooks.json", {"ZAPIER_HOOK": hook}, required=True)
+        agent = agent_with(world=fake_world(webhooks=hooks), actions=[CallWebhook])
+        request = json.loads((EXAMPLES / "call_webhook.json").read_text("utf-8"))
+        request["parameters"]["webhook"] = "zapier"
+        response = agent.process(request)
+    assert (response["status"], response["result"]) == ("succeeded", {"status": 200, "body": told})
+    [delivery] = zapier.deliveries
+    assert delivery.line == f"POST /hooks/catch/{hook} HTTP/1.1"
+    assert json.loads(delivery.body) == request["parameters"]["payload"]
+    history = agent.history(response["action_id"])
+    attempted = next(entry for entry in history if entry["type"] == "attempted")
+    assert attempted["data"]["delivery"] == "at_least_once"
+    assert hook not in json.dumps([response, history])

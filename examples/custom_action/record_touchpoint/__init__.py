@@ -18,8 +18,8 @@ from domain.ports import World
 class RecordTouchpointParameters(Parameters):
     """The account, and what there is to note."""
 
-    account: Annotated[str, Field(pattern=r"^[A-Z0-9-]{1,32}$")]
-    note: Annotated[str, Field(min_length=1, max_length=500)]
+    account: Annotated[str, Field(pattern=r"^[A-Z0-9-]{1,32}$", description="The account.", examples=["ACME-1"])]
+    note: Annotated[str, Field(min_length=1, max_length=500, description="What there is to note.")]
 
 
 class RecordTouchpoint(BaseAction[RecordTouchpointParameters]):

@@ -10,9 +10,12 @@ from typing import Any
 import pytest
 
 from adapters.http import PUBLIC, Reach
+from adapters.secrets import Secrets
 from adapters.webhook_config import parse_config
+from adapters.webhook_receiver import Private
 from adapters.webhooks import Webhooks
 from domain.errors import ConfigurationError, Refused
+from domain.gate import Limits
 
 URL = "https://hooks.example.com/crm"
 KEY = bytes(range(24))
@@ -23,9 +26,16 @@ def config_of(environ: dict[str, str] | None = None, **entries: Any) -> Any:
     return parse_config(json.dumps(entries).encode(), environ or {})
 
 
+def opened(environ: dict[str, str], entry: Any, secrets: dict[str, str] | None = None) -> Private:
+    """What stays in the adapter; `secrets` is the environment that references find."""
+    private: Private = config_of(environ, crm=entry).receivers["crm"].opened(Secrets(secrets or {}))
+    return private
+
+
 def test_a_target_needs_no_more_than_a_url() -> None:
     receiver = config_of(crm={"url": URL}).receivers["crm"]
-    assert (receiver.url, receiver.headers, receiver.key, receiver.undo) == (URL, {}, None, None)
+    assert receiver.opened(Secrets({})) == Private(URL, confidential=(URL,))
+    assert (receiver.undo, receiver.target.limits) == (None, None)
     assert receiver.reach == PUBLIC
     assert (receiver.target.method, receiver.target.deduplicates, receiver.target.timeout) == ("POST", False, 30.0)
 
@@ -44,16 +54,91 @@ def test_a_target_may_say_everything_and_take_any_text_from_the_environment() ->
         "undo": "back",
     }
     receiver = config_of(environ, crm=entry, back={"url": URL}).receivers["crm"]
-    assert (receiver.url, receiver.headers) == ("https://crm.example.com/vt-1", {"authorization": "Bearer t-1"})
-    assert (receiver.key, receiver.undo) == (KEY, "back")
+    private = receiver.opened(Secrets({}))
+    assert (private.url, private.headers) == ("https://crm.example.com/vt-1", {"authorization": "Bearer t-1"})
+    assert (private.keys, receiver.undo) == ((KEY,), "back")
     assert receiver.reach == Reach(allow_http=True, allow_private_network=True)
     assert (receiver.target.method, receiver.target.timeout) == ("PATCH", 2.5)
 
 
 def test_what_the_environment_says_is_not_expanded_again() -> None:
     entry = {"url": URL, "headers": {"x": "${A}"}}
-    assert config_of({"A": "${B}", "B": "b"}, crm=entry).receivers["crm"].headers == {"x": "${B}"}
+    assert opened({"A": "${B}", "B": "b"}, entry).headers == {"x": "${B}"}
 
+
+# --- several secrets, and secrets that are kept elsewhere -----------------------------------------------------------
+
+NEWER_KEY = bytes(range(24, 48))
+NEWER_SECRET = f"whsec_{b64encode(NEWER_KEY).decode()}"
+
+
+def test_a_target_may_have_several_secrets_the_newest_first() -> None:
+    private = opened({"OLD": SECRET}, {"url": URL, "secret": [NEWER_SECRET, "${OLD}"]})
+    assert private.keys == (NEWER_KEY, KEY)
+    assert {SECRET, NEWER_SECRET} <= set(private.confidential)
+
+
+def test_a_secret_that_is_kept_elsewhere_is_read_when_it_is_first_needed() -> None:
+    entry = {
+        "url": "https://hooks.example.com/${env:PATH_}",
+        "headers": {"authorization": "Bearer ${env:TOKEN}", "x-stage": "env:prod"},
+        "secret": ["env:NEW", "${env:OLD}"],
+    }
+    receiver = config_of(crm=entry).receivers["crm"]
+    assert set(receiver.references) == {"env:PATH_", "env:TOKEN", "env:NEW", "env:OLD"}
+    assert receiver.header_names == {"authorization", "x-stage"}
+    secrets = Secrets({"PATH_": "crm/p4th-t0ken", "TOKEN": "t0ken-1", "NEW": NEWER_SECRET, "OLD": SECRET})
+    private = receiver.opened(secrets)
+    assert private.url == "https://hooks.example.com/crm/p4th-t0ken"
+    assert private.headers == {"authorization": "Bearer t0ken-1", "x-stage": "env:prod"}
+    assert private.keys == (NEWER_KEY, KEY)
+    assert {"crm/p4th-t0ken", "t0ken-1", NEWER_SECRET, SECRET} <= set(private.confidential)
+
+
+def test_what_a_secret_or_the_environment_says_is_not_read_once_more() -> None:
+    entry = {"url": URL, "headers": {"a": "${env:A}", "b": "${B}"}}
+    private = opened({"B": "${env:C}"}, entry, {"A": "${B} and ${env:C}", "C": "c4n4ry"})
+    assert private.headers == {"a": "${B} and ${env:C}", "b": "${env:C}"}
+
+
+def test_the_environment_is_read_at_the_start_and_never_again() -> None:
+    environ = {"TENANT": "acme-7", "TOKEN": "t0ken-1"}
+    receiver = config_of(environ, crm={"url": URL, "headers": {"x": "${TENANT}", "y": "${env:TOKEN}"}}).receivers["crm"]
+    environ.clear()
+    assert receiver.opened(Secrets({"TOKEN": "t0ken-2"})).headers == {"x": "acme-7", "y": "t0ken-2"}
+
+
+@pytest.mark.parametrize(
+    ("secret", "told"),
+    [
+        ({}, "the secret env:SECRET is empty or not there"),
+        ({"SECRET": "c4n4ry"}, "webhook crm: secret: a secret is whsec_"),
+    ],
+)
+def test_a_secret_that_cannot_be_used_is_told_without_repeating_it(secret: dict[str, str], told: str) -> None:
+    with pytest.raises(ConfigurationError) as wrong:
+        opened({}, {"url": URL, "secret": "env:SECRET"}, secret)
+    assert str(wrong.value).startswith(told)
+    assert "c4n4ry" not in repr(wrong.value)
+
+
+@pytest.mark.parametrize(
+    ("entry", "field"),
+    [({"url": "${env:SECRET}"}, "url"), ({"url": URL, "headers": {"x": "${env:SECRET}"}}, "headers.x")],
+)
+def test_what_is_kept_elsewhere_is_held_to_the_same_rules(entry: dict[str, Any], field: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"webhook crm: {field}"):
+        opened({}, entry, {"SECRET": "http://c4n4ry.example.com/\n"})
+
+
+def test_a_target_says_what_it_bears() -> None:
+    limits = {"per_second": 2.5, "at_once": 4, "failures": 3, "pause_s": 10}
+    target = config_of(crm={"url": URL, "limits": limits}).receivers["crm"].target
+    assert target.limits == Limits(per_second=2.5, at_once=4, failures=3, pause=10)
+    assert config_of(crm={"url": URL, "limits": {}}).receivers["crm"].target.limits == Limits()
+
+
+# --- what is wrong --------------------------------------------------------------------------------------------------
 
 WRONG: list[tuple[Any, str]] = [
     ({}, "crm: url"),
@@ -92,6 +177,26 @@ WRONG: list[tuple[Any, str]] = [
     ({"url": URL, "secret": "whsec_" + "!" * 32}, "crm: secret"),
     ({"url": URL, "secret": SECRET.removeprefix("whsec_")}, "crm: secret"),
     ({"url": URL, "secret": "whsec_" + b64encode(bytes(65)).decode()}, "crm: secret"),
+    ({"url": URL, "secret": 7}, "crm: secret"),
+    ({"url": URL, "secret": [SECRET, "plain"]}, "crm: secret"),
+    ({"url": URL, "secret": [SECRET] * 5}, "crm: secret"),
+    ({"url": URL, "secret": {"new": SECRET}}, "crm: secret"),
+    ({"url": URL, "secret": "vault:crm"}, "crm: secret"),
+    ({"url": URL, "secret": "ssm:"}, "crm: secret: a secret is written"),
+    ({"url": URL, "secret": "file:crm"}, "crm: secret: a secret is written"),
+    ({"url": URL, "secret": "${secretsmanager:a b}"}, "crm: secret: a secret is written"),
+    ({"url": URL, "headers": {"x": "${env:A-B}"}}, "crm: headers.x: a secret is written"),
+    ({"url": URL, "headers": {"x": "${vault:crm}"}}, "crm: headers.x: a variable is written"),
+    ({"url": URL, "method": "${ssm:/method}"}, "crm: method"),
+    ({"url": URL, "undo": "${ssm:/undo}"}, "crm: undo"),
+    ({"url": URL, "limits": 5}, "crm: limits"),
+    ({"url": URL, "limits": {"per_second": 0}}, "crm: limits.per_second"),
+    ({"url": URL, "limits": {"per_second": "5"}}, "crm: limits.per_second"),
+    ({"url": URL, "limits": {"at_once": 0}}, "crm: limits.at_once"),
+    ({"url": URL, "limits": {"at_once": 1.5}}, "crm: limits.at_once"),
+    ({"url": URL, "limits": {"failures": 0}}, "crm: limits.failures"),
+    ({"url": URL, "limits": {"pause_s": 301}}, "crm: limits.pause_s"),
+    ({"url": URL, "limits": {"per_minute": 5}}, "crm: limits.per_minute"),
     ({"url": URL, "timeout_s": 0}, "crm: timeout_s"),
     ({"url": URL, "timeout_s": -1}, "crm: timeout_s"),
     ({"url": URL, "timeout_s": 901}, "crm: timeout_s"),

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,11 +18,14 @@ from standardwebhooks import Webhook, WebhookVerificationError
 
 from adapters.guard import UnsafeTarget
 from adapters.http import PUBLIC, MaybeSent, NotSent, Reach, Request, Response
+from adapters.secrets import Secrets
 from adapters.webhook_config import parse_config
 from adapters.webhooks import LONGEST_RESULT, LONGEST_WAIT, Webhooks
 from domain.errors import Refused
+from domain.gate import Limits
 from domain.outcome import Outcome, Permanent, Retry, Succeeded, Unknown
 
+EXAMPLES = Path(__file__).parents[3] / "examples"
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 EFFECT_KEY = "act_01hx-r0"
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
@@ -42,10 +46,12 @@ class FakeClient:
         return self.answer
 
 
-def webhooks(client: FakeClient, environ: Mapping[str, str] | None = None, **targets: Any) -> Webhooks:
+def webhooks(
+    client: FakeClient, environ: Mapping[str, str] | None = None, *, secrets: Secrets | None = None, **targets: Any
+) -> Webhooks:
     """Targets of these names; `direct` stands for the entry `*`."""
     entries = {"*" if name == "direct" else name: entry for name, entry in targets.items()}
-    return Webhooks(parse_config(json.dumps(entries).encode(), environ or {}), client)  # type: ignore[arg-type]
+    return Webhooks(parse_config(json.dumps(entries).encode(), environ or {}), client, secrets)  # type: ignore[arg-type]
 
 
 def call(
@@ -105,6 +111,19 @@ def test_the_signature_is_one_of_standard_webhooks(payload: dict[str, Any], key:
         Webhook(secret).verify(request.body + b" ", dict(request.headers))
     with pytest.raises(WebhookVerificationError):
         Webhook(secret).verify(request.body, {**request.headers, "webhook-id": "another"})
+
+
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_each_secret_signs_so_that_a_receiver_may_change_over_when_it_likes(number: int) -> None:
+    secrets = [f"whsec_{b64encode(bytes([which]) * 24).decode()}" for which in range(number)]
+    client = FakeClient()
+    call(webhooks(client, crm=TARGET | {"secret": secrets}), at=datetime.now(UTC))
+    [(request, _, _)] = client.sent
+    signatures = request.headers["webhook-signature"].split(" ")
+    assert len(signatures) == number
+    for secret, signature in zip(secrets, signatures, strict=True):
+        assert Webhook(secret).verify(request.body, dict(request.headers)) == {"a": 1}
+        assert Webhook(secret).verify(request.body, {**request.headers, "webhook-signature": signature}) == {"a": 1}
 
 
 def test_a_second_try_carries_the_same_id_and_a_new_time() -> None:
@@ -316,10 +335,70 @@ def test_a_long_answer_is_cut_and_says_so(body: bytes) -> None:
     assert LONGEST_RESULT - 2 <= len(outcome.result["body"].encode()) <= LONGEST_RESULT
 
 
+# --- secrets that are kept elsewhere --------------------------------------------------------------------------------
+
+KEPT = {"url": "https://hooks.example.com/crm", "headers": {"authorization": "Bearer ${env:TOKEN}"}}
+
+
+def test_a_401_has_the_secret_read_anew_for_the_next_attempt() -> None:
+    client, environ = FakeClient(Response(401, {}, b"")), {"TOKEN": "t0ken-1"}
+    hooks = webhooks(client, secrets=Secrets(environ), crm=KEPT)
+    environ["TOKEN"] = "t0ken-2"
+    first = call(hooks)
+    environ["TOKEN"] = "t0ken-3"
+    client.answer = Response(200, {}, b"")
+    assert isinstance(first, Retry)
+    assert first.code == "http_401"
+    assert isinstance(call(hooks), Succeeded)
+    call(hooks)
+    told = [request.headers["authorization"] for request, _, _ in client.sent]
+    assert told == ["Bearer t0ken-2", "Bearer t0ken-3", "Bearer t0ken-3"]
+
+
+def test_a_401_is_for_good_where_the_configuration_says_it_all() -> None:
+    assert isinstance(answered(401, headers={}), Permanent)
+
+
+def test_a_secret_that_cannot_be_read_leaves_the_call_unmade() -> None:
+    client = FakeClient()
+    hooks = webhooks(client, secrets=Secrets({}), crm=KEPT)
+    hooks.check(hooks.target("crm"), {"x-trace": "t-1"})
+    assert call(hooks) == Retry("secret_unavailable", "the secret env:TOKEN is empty or not there")
+    assert client.sent == []
+
+
+def test_an_action_cannot_set_a_header_whose_value_is_kept_elsewhere() -> None:
+    hooks = webhooks(FakeClient(), secrets=Secrets({}), crm={**KEPT, "headers": {"X-Tenant": "${env:TENANT}"}})
+    with pytest.raises(Refused):
+        hooks.check(hooks.target("crm"), {"x-tenant": "theirs"})
+
+
+# --- Zapier ---------------------------------------------------------------------------------------------------------
+
+
+def test_what_zapier_answers_is_kept_and_its_url_is_not() -> None:
+    example = json.loads((EXAMPLES / "webhooks.json").read_text("utf-8"))
+    hook = "1234567/abcdefg/"
+    told = {"status": "success", "attempt": "018f-1", "id": "018f-2", "request_id": "018f-3"}
+    client = FakeClient(Response(200, {"content-type": "application/json"}, json.dumps(told).encode()))
+    hooks = webhooks(client, {"ZAPIER_HOOK": hook}, **example)
+    outcome = call(hooks, "zapier")
+    [(request, _, reach)] = client.sent
+    assert (request.method, request.url, reach) == ("POST", f"https://hooks.zapier.com/hooks/catch/{hook}", PUBLIC)
+    assert outcome == Succeeded({"status": 200, "body": told})
+    target = hooks.target("zapier")
+    assert (target.deduplicates, target.limits) == (False, Limits(per_second=10))
+    assert hook not in repr([outcome, target, hooks])
+
+
+def test_a_hook_that_was_switched_off_is_for_good() -> None:
+    assert isinstance(answered(410), Permanent)
+
+
 # --- secrets --------------------------------------------------------------------------------------------------------
 
 CANARY = "c4n4ry"
-GUARDED = {
+GUARDED: dict[str, Any] = {
     "url": f"https://hooks.example.com/{CANARY}?key={CANARY}",
     "headers": {"authorization": f"Bearer {CANARY}-token", "x-key": "${KEY}"},
     "secret": SECRET,
@@ -344,8 +423,10 @@ def echoes() -> list[bytes]:
 def test_what_a_receiver_echoes_of_the_configuration_is_struck_out(status: int, body: bytes) -> None:
     client = FakeClient(Response(status, {"location": str(GUARDED["url"])}, body))
     outcome = call(webhooks(client, {"KEY": KEY}, crm=GUARDED))
-    assert CANARY not in repr(outcome)
-    assert SECRET not in repr(outcome)
+    kept = {**GUARDED, "headers": {**GUARDED["headers"], "x-key": "${env:KEY}"}}
+    kept_elsewhere = call(webhooks(client, secrets=Secrets({"KEY": KEY}), crm=kept))
+    assert CANARY not in repr([outcome, kept_elsewhere])
+    assert SECRET not in repr([outcome, kept_elsewhere])
 
 
 @pytest.mark.parametrize("failure", [NotSent("x", "y"), MaybeSent("x", "y"), UnsafeTarget("y")])
