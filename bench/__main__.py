@@ -12,7 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from bench import cold_start, growth, lambda_start, latency, store, webhook
+from bench import cold_start, growth, lambda_runtime, lambda_start, latency, store, webhook
 from bench.report import Figure, lines_of
 from bench.scale import FULL, QUICK, Scale
 
@@ -22,6 +22,7 @@ PARTS: Mapping[str, ModuleType] = {
     "growth": growth,
     "cold_start": cold_start,
     "lambda_start": lambda_start,
+    "lambda_runtime": lambda_runtime,
     "store": store,
 }
 WORKPLACE = Path(".execution-agent")

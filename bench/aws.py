@@ -19,6 +19,7 @@ def dynamodb() -> Iterator[tuple[str, dict[str, str]]]:
     """The engine's URL, and the setting of a ledger there that is ready for use."""
     with local_aws_environment(), ministack_engine() as engine:
         ledger = f"dynamodb://{TABLE}?endpoint_url={quote(engine.url, safe='')}&region={REGION}"
-        environ = {"EXECUTION_AGENT_LEDGER": ledger}
+        # As on Lambda, where the rows of lists are left to the stream.
+        environ = {"EXECUTION_AGENT_LEDGER": ledger, "AWS_LAMBDA_FUNCTION_NAME": TABLE}
         prepare_ledger(Settings.from_environment(environ))
         yield engine.url, environ

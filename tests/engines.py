@@ -84,8 +84,11 @@ def moto_engine() -> Iterator[Engine]:
 
 
 @contextmanager
-def ministack_engine() -> Iterator[Engine]:
-    """ministack, a process of its own, in the environment that `make install` made for it."""
+def ministack_engine(**options: str) -> Iterator[Engine]:
+    """ministack, a process of its own, in the environment that `make install` made for it.
+
+    `options` are environment variables for it, such as `AUTH="true"`: roles may do what their policies say, no more.
+    """
     if not MINISTACK.exists():
         raise RuntimeError(f"{MINISTACK} is missing: run `make install`")
     url = f"http://{LOOPBACK}:{(port := _free_port())}"
@@ -94,7 +97,10 @@ def ministack_engine() -> Iterator[Engine]:
         log = folder / "log"
         with log.open("wb") as output:
             process = subprocess.Popen(
-                [MINISTACK], env=_ministack_environment(port, folder), stdout=output, stderr=subprocess.STDOUT
+                [MINISTACK],
+                env={**_ministack_environment(port, folder), **options},
+                stdout=output,
+                stderr=subprocess.STDOUT,
             )
         stack.callback(_end, process)
         stack.enter_context(_ended_with_us(process))
@@ -109,6 +115,8 @@ def _ministack_environment(port: int, folder: Path) -> Mapping[str, str]:
     return {
         **os.environ,
         "GATEWAY_PORT": str(port),
+        # Where its functions find AWS.
+        "AWS_ENDPOINT_URL": f"http://{LOOPBACK}:{port}",
         # It would bind every interface, and other ports for MQTT and SFTP.
         "BIND_HOST": LOOPBACK,
         "IOT_MTLS_ENABLED": "0",

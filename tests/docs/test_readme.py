@@ -58,7 +58,8 @@ def test_the_commands_of_the_readme_run(block: str, folder: Path, environ: dict[
 
 def test_every_setting_and_its_default_are_told() -> None:
     for name, default in DEFAULTS.items():
-        assert f"| `{name}` | `{default}` |" in README
+        cell = f" `{default}` " if default else " "
+        assert f"| `{name}` |{cell}|" in README
 
 
 def test_every_action_type_is_told_with_its_promise() -> None:
