@@ -26,8 +26,11 @@ if TYPE_CHECKING:
 LONGEST_WORDS = 200
 """Characters of a service's message that are kept."""
 
-_DEADLINES = (900.0, 300.0, 120.0, 60.0, 30.0, 20.0, 13.0, 8.0, 5.0, 3.0, 2.0, 1.0)
-"""Seconds. A client's time-outs are fixed, and building one is dear: there is one for each of these, when needed."""
+_DEADLINES = (900.0, 300.0, 120.0, 60.0, 30.0, 20.0, 13.0, 8.0, 5.0, 3.0, 2.0, 1.0, 0.5)
+"""Seconds. A client's time-outs are fixed, and building one is dear: there is one for each of these, when needed.
+
+The last is for whatever is shorter, too.
+"""
 
 _NOT_NOW = frozenset(
     {
@@ -106,7 +109,7 @@ class AwsService:
             client.close()
 
     def _client(self, timeout: float) -> BaseClient:
-        deadline = next((known for known in _DEADLINES if known <= timeout), timeout)
+        deadline = next((known for known in _DEADLINES if known <= timeout), _DEADLINES[-1])
         with self._building:
             if deadline not in self._clients:
                 self._clients[deadline] = self._new_client(deadline)

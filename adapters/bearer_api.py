@@ -169,8 +169,8 @@ class SecretToken:
         self._secrets = secrets
         self._reference = reference
 
-    def current(self, *, timeout: float) -> str | Failure:  # noqa: ARG002 - of the protocol
-        return token_of(self._secrets, self._reference)
+    def current(self, *, timeout: float) -> str | Failure:
+        return token_of(self._secrets, self._reference, timeout)
 
     def refused(self, token: str) -> None:  # noqa: ARG002 - of the protocol
         self._secrets.forget(self._reference)
@@ -181,17 +181,17 @@ def is_token(text: object) -> bool:
     return isinstance(text, str) and _TOKEN.fullmatch(text) is not None
 
 
-def token_of(secrets: Secrets, reference: str) -> str | Retry:
-    """The secret, if it can be had and is a token. Retry tells of the reference, never of the value."""
-    value = secret_of(secrets, reference)
+def token_of(secrets: Secrets, reference: str, timeout: float) -> str | Retry:
+    """The secret, if it can be had in time and is a token. Retry tells of the reference, never of the value."""
+    value = secret_of(secrets, reference, timeout)
     if isinstance(value, str) and not is_token(value):
         return Retry("secret_unusable", f"the secret {reference} is no token: printable ASCII, without white space")
     return value
 
 
-def secret_of(secrets: Secrets, reference: str) -> str | Retry:
-    """The secret, if it can be had. Nothing was done without it."""
+def secret_of(secrets: Secrets, reference: str, timeout: float) -> str | Retry:
+    """The secret, if it can be had within `timeout` seconds. Nothing was done without it."""
     try:
-        return secrets.value(reference)
+        return secrets.value(reference, timeout=timeout)
     except ConfigurationError as missing:
         return Retry("secret_unavailable", str(missing))

@@ -123,7 +123,7 @@ class SalesforceLogin:
         if not self._logging_in.acquire(timeout=timeout):
             return Retry("login_busy", f"{self.title}: another thread is logging in, and takes too long")
         try:
-            token = self._token or self._new_token(deadline.left())
+            token = self._token or self._new_token(deadline)
         except TimeoutError:
             return Retry("login_busy", f"{self.title}: the deadline passed before there was a token")
         finally:
@@ -135,8 +135,9 @@ class SalesforceLogin:
         if self._token == token:
             self._token = None
 
-    def _new_token(self, timeout: float) -> str | Failure:
-        secret = secret_of(self.secrets, self.grant.reference)
+    def _new_token(self, deadline: Deadline) -> str | Failure:
+        """Raises TimeoutError."""
+        secret = secret_of(self.secrets, self.grant.reference, deadline.left())
         if not isinstance(secret, str):
             return secret
         try:
@@ -144,7 +145,7 @@ class SalesforceLogin:
         except ValueError:
             self.secrets.forget(self.grant.reference)
             return Retry("secret_unusable", f"the secret {self.grant.reference} is no private RSA key in PEM")
-        response = self._posted(form, timeout)
+        response = self._posted(form, deadline.left())
         if not isinstance(response, Response):
             return response
         token = self._token_in(response, secret)

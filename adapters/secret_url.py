@@ -5,7 +5,7 @@
     401                               Retry        nothing was done; the URL is asked for anew
     403, 404, 410                     Permanent    and the same: another URL may have taken its place
     every other                       as `adapters.refusal` tells it
-    none: no byte left                Retry        DNS, refused connection, TLS
+    none: no byte left                Retry        DNS, refused connection, TLS; the URL came too late
     none, or unreadable               Unknown
     none: the guard refuses           Permanent
 
@@ -15,12 +15,13 @@ No outcome repeats the URL: it is named by its reference.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from adapters.bearer_api import secret_of
-from adapters.http import PUBLIC, Client, MaybeSent, NotSent, Reach, Request, Response, UnsafeTarget
+from adapters.http import PUBLIC, Client, Deadline, MaybeSent, NotSent, Reach, Request, Response, UnsafeTarget
 from adapters.refusal import refusal_of
 from adapters.secrets import Secrets
 from domain.outcome import Failure, Permanent, Retry, Unknown
@@ -37,18 +38,22 @@ class SecretUrl:
     secrets: Secrets = field(repr=False)
     client: Client = field(repr=False)
     reach: Reach = PUBLIC
+    monotonic: Callable[[], float] = field(default=time.monotonic, repr=False)
 
     def post(
         self, document: Mapping[str, Any], *, headers: Mapping[str, str] | None = None, timeout: float
     ) -> Response | Failure:
         """Posts once: the answer of a 2xx, or what else became of it. `timeout` is the total deadline in seconds."""
-        url = secret_of(self.secrets, self.reference)
+        deadline = Deadline(timeout, self.monotonic)
+        url = secret_of(self.secrets, self.reference, timeout)
         if isinstance(url, Retry):
             return url
         own = {"content-type": "application/json; charset=utf-8", "user-agent": "execution-agent"}
         request = Request("POST", url, {**own, **(headers or {})}, json.dumps(document).encode())
         try:
-            response = self.client.send(request, timeout=timeout, reach=self.reach)
+            response = self.client.send(request, timeout=deadline.left(), reach=self.reach)
+        except TimeoutError:
+            return Retry("timeout", f"{self.title}: the deadline passed before anything was sent")
         except UnsafeTarget as unsafe:
             return Permanent(str(unsafe.code), f"{self.title}: {unsafe.message}")
         except NotSent as failure:

@@ -29,6 +29,7 @@ class Workspace:
     token: str
     channels: Mapping[str, str]
     allows_mentions: bool = False
+    allows_images: bool = False
     base_url: str = "https://slack.com"
     reach: Reach = PUBLIC
 
@@ -55,6 +56,10 @@ class Slack:
     @property
     def allows_mentions(self) -> bool:
         return self._workspace.allows_mentions
+
+    @property
+    def allows_images(self) -> bool:
+        return self._workspace.allows_images
 
     def channel(self, asked: str) -> str:
         """The id of an allowed channel, asked for by name or id. Raises Refused."""

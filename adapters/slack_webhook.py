@@ -29,6 +29,7 @@ class IncomingWebhook:
     url: str
     channel: str
     allows_mentions: bool = False
+    allows_images: bool = False
     reach: Reach = PUBLIC
 
 
@@ -46,6 +47,10 @@ class SlackWebhook:
     @property
     def allows_mentions(self) -> bool:
         return self._webhook.allows_mentions
+
+    @property
+    def allows_images(self) -> bool:
+        return self._webhook.allows_images
 
     def channel(self, asked: str) -> str:
         """The one channel, if it is meant. Raises Refused."""

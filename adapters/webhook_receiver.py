@@ -18,7 +18,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from adapters.guard import locate
 from adapters.http import PUBLIC, Reach, UnsafeTarget
-from adapters.secrets import Secrets, checked_reference
+from adapters.secrets import checked_reference
 from domain.errors import ConfigurationError
 from domain.gate import MOST_PAUSE, Limits
 from domain.ports import WebhookTarget
@@ -47,7 +47,8 @@ class Private:
     confidential: tuple[str, ...] = field(default=(), repr=False)
 
 
-Opened: TypeAlias = Callable[[Secrets], Private]
+Opened: TypeAlias = Callable[[Callable[[str], str]], Private]
+"""Takes what tells the value of a reference to a secret."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,8 +149,8 @@ def _opener(name: str, entry: object, given: TargetEntry, texts: _Texts) -> Open
         private = _private(name, given, texts)
         return lambda _: private
 
-    def opened(secrets: Secrets) -> Private:
-        again = _Texts(name, texts.variables, secrets.value)
+    def opened(secret: Callable[[str], str]) -> Private:
+        again = _Texts(name, texts.variables, secret)
         return _private(name, read_entry(TargetEntry, name, again.of(entry, "")), again)
 
     return opened

@@ -11,7 +11,7 @@
     none: no byte left                             Retry        DNS, refused connection, TLS
     none, or unreadable                            Unknown
     none: the guard refuses                        Permanent
-    none: a secret of the target cannot be read    Retry
+    none: a secret of the target cannot be read    Retry        or not in time
 
 A retry carries the same `webhook-id`, the effect key, by which a receiver recognises what it has had already.
 No outcome repeats the URL or a header, and what a receiver echoes of the configuration is struck out of its answer.
@@ -23,14 +23,15 @@ import base64
 import hashlib
 import hmac
 import re
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from adapters.guard import locate
-from adapters.http import Client, MaybeSent, NotSent, Request, Response, UnsafeTarget
+from adapters.http import Client, Deadline, MaybeSent, NotSent, Request, Response, UnsafeTarget
 from adapters.secrets import Secrets
 from adapters.webhook_config import WebhookConfig, read_config
 from adapters.webhook_receiver import DEFAULT_TIMEOUT, Private, Receiver
@@ -57,10 +58,18 @@ class _DirectTarget(WebhookTarget):
 class Webhooks:
     """The port `domain.ports.Webhooks`."""
 
-    def __init__(self, config: WebhookConfig, client: Client, secrets: Secrets | None = None) -> None:
+    def __init__(
+        self,
+        config: WebhookConfig,
+        client: Client,
+        secrets: Secrets | None = None,
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._config = config
         self._client = client
         self._secrets = secrets or Secrets()
+        self._monotonic = monotonic
 
     @classmethod
     def from_file(
@@ -99,19 +108,22 @@ class Webhooks:
         timeout: float,
     ) -> Outcome:
         """Sends once. `timeout` is the total deadline in seconds. Never raises for what the receiver says."""
-        receiver = self._receiver_of(target)
+        receiver, deadline = self._receiver_of(target), Deadline(timeout, self._monotonic)
         try:
             self.check(target, headers)
             body = canonical(dict(payload))
-            private = receiver.opened(self._secrets)
+            private = receiver.opened(lambda reference: self._secrets.value(reference, timeout=deadline.left()))
+            time_left = deadline.left()
         except Refused as refusal:
             return Permanent(str(refusal.code), refusal.message)
         except ConfigurationError as unreadable:
             return Retry("secret_unavailable", str(unreadable))
+        except TimeoutError:
+            return Retry("timeout", f"webhook {target.name}: the deadline passed before anything was sent")
         except (TypeError, ValueError):
             return Permanent(Code.INVALID_PARAMETERS, "the payload has no form in JSON")
         request = Request(target.method, private.url, _headers(private, headers, body, effect_key, at), body)
-        return self._send(request, receiver, private, at, timeout)
+        return self._send(request, receiver, private, at, time_left)
 
     def _send(self, request: Request, receiver: Receiver, private: Private, at: datetime, timeout: float) -> Outcome:
         name = receiver.target.name

@@ -48,6 +48,11 @@ class Chat(Protocol):
         """Whether a message may call many people at once."""
         ...
 
+    @property
+    def allows_images(self) -> bool:
+        """Whether a message may show images and videos that the provider fetches."""
+        ...
+
     def channel(self, asked: str) -> str:
         """The provider's own name of an allowed channel. Raises Refused (invalid_parameters)."""
         ...

@@ -20,6 +20,7 @@ from tests.fakes import FakeClock, FakeHolders, fake_world
 from tests.house import agent_with, words
 
 ADA = {"actor": "ada", "reason": "the wrong account"}
+DAY = 86_400.0
 SECRETS = {"SALESFORCE_SECRET": salesforce.CLIENT_SECRET, "HUBSPOT_TOKEN": hubspot.TOKEN}
 
 
@@ -61,11 +62,15 @@ def entry_of(double: CrmDouble, **changes: Any) -> dict[str, Any]:
 
 
 class Mortal:
-    """Connections to a CRM in whose process somebody pulls the plug, right after a write, `deaths` times."""
+    """Connections to a CRM in whose process somebody pulls the plug, right after a write, `deaths` times.
+
+    With `too_early` it is right before the write.
+    """
 
     def __init__(self, connections: Connections) -> None:
         self._connections = connections
         self.deaths = 0
+        self.too_early = False
 
     def of(self, port: type[Port], name: str | None = None) -> Any:
         return _MortalCrm(self._connections.of(Crm, name), self)
@@ -82,9 +87,11 @@ class _MortalCrm:
 
     def _deadly(self, act: Any) -> Any:
         def act_and_die(*given: Any, **more: Any) -> Any:
+            dies, self.life.deaths = self.life.deaths > 0, max(self.life.deaths - 1, 0)
+            if dies and self.life.too_early:
+                raise Died
             ended = act(*given, **more)
-            if self.life.deaths:
-                self.life.deaths -= 1
+            if dies:
                 raise Died
             return ended
 
@@ -127,9 +134,9 @@ class CrmHouse:
     def undo(self, done: Mapping[str, Any], **more: Any) -> dict[str, Any]:
         return self.agent.undo(done["action_id"], **{**ADA, **more})
 
-    def ask_and_die(self, action_type: str, **parameters: Any) -> str:
-        """The process dies after its write; the id of what it left behind."""
-        self.life.deaths = 1
+    def ask_and_die(self, action_type: str, *, too_early: bool = False, **parameters: Any) -> str:
+        """The process dies after its write, or before it; the id of what it left behind."""
+        self.life.deaths, self.life.too_early = 1, too_early
         request = {"action_type": action_type, "parameters": parameters, "idempotency_key": "k-1"}
         try:
             self.agent.process(request)
@@ -142,6 +149,13 @@ class CrmHouse:
         """A worker does what is due."""
         self.clock.pass_time(after)
         self.agent.worker(threads=1).run(Event(), until_idle=True)
+
+    def go_on(self, action_id: str) -> dict[str, Any]:
+        """Other processes take over what one left behind, for as long as it takes; how it stands then."""
+        self.agent.advance(action_id)
+        for _ in range(3):
+            self.work(after=DAY)
+        return self.agent.status(action_id)
 
     # -- looking ----------------------------------------------------------------------------------------------------
 

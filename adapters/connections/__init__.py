@@ -147,7 +147,8 @@ def _connection(name: str, entry: object) -> Connection:
         return Connection(name, kind, _module(kind).Model.model_validate(entry))
     except ValidationError as invalid:
         problem = invalid.errors(include_url=False, include_context=False, include_input=False)[0]
-    raise ConfigurationError(f"connection {name}: {'.'.join(map(str, problem['loc']))}: {problem['msg']}")
+    told = (f"connection {name}", ".".join(map(str, problem["loc"])), problem["msg"].removeprefix("Value error, "))
+    raise ConfigurationError(": ".join(filter(None, told)))
 
 
 def _module(kind: str) -> KindModule:

@@ -3,7 +3,8 @@
     {"kind": "slack", "token": "env:SLACK_BOT_TOKEN", "channels": {"renewals": "C0123ABCD"}}
 
 `channels` are those that actions may post to: what they call each, and its id, by which Slack finds private channels,
-too. `allow_mentions` lets a message call a whole channel. `base_url` is another Slack, such as https://slack-gov.com.
+too. `allow_mentions` lets a message call a whole channel, `allow_images` show what Slack fetches from any URL.
+`base_url` is another Slack, such as https://slack-gov.com.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ class Model(Entry):
     token: SecretReference
     channels: dict[ChannelName, ChannelId] = Field(min_length=1)
     allow_mentions: bool = False
+    allow_images: bool = False
     base_url: str = "https://slack.com"
     allow_http: bool = False
     allow_private_network: bool = False
@@ -51,5 +53,7 @@ def connect(name: str, entry: Model, secrets: Secrets) -> Slack:
     from adapters.slack import Slack, Workspace
 
     reach = Reach(allow_http=entry.allow_http, allow_private_network=entry.allow_private_network)
-    workspace = Workspace(name, entry.token, entry.channels, entry.allow_mentions, entry.base_url, reach)
+    workspace = Workspace(
+        name, entry.token, entry.channels, entry.allow_mentions, entry.allow_images, entry.base_url, reach
+    )
     return Slack(workspace, secrets)

@@ -23,6 +23,7 @@ class Model(Entry):
     url: SecretReference
     channel: ChannelName
     allow_mentions: bool = False
+    allow_images: bool = False
     allow_http: bool = False
     allow_private_network: bool = False
 
@@ -32,4 +33,5 @@ def connect(name: str, entry: Model, secrets: Secrets) -> SlackWebhook:
     from adapters.slack_webhook import IncomingWebhook, SlackWebhook
 
     reach = Reach(allow_http=entry.allow_http, allow_private_network=entry.allow_private_network)
-    return SlackWebhook(IncomingWebhook(name, entry.url, entry.channel, entry.allow_mentions, reach), secrets)
+    webhook = IncomingWebhook(name, entry.url, entry.channel, entry.allow_mentions, entry.allow_images, reach)
+    return SlackWebhook(webhook, secrets)

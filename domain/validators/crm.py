@@ -118,7 +118,10 @@ class CrmUpsertParameters(Parameters):
 
 
 class CrmDeleteParameters(Parameters):
-    """The record `id` of `object` is deleted, or archived, as long as it holds what is `expected`."""
+    """The record `id` of `object` is deleted, or archived, as long as it holds what is `expected`.
+
+    With `ask_first` a person approves it before.
+    """
 
     connection: ConnectionName = None
     object: ObjectName
@@ -126,6 +129,9 @@ class CrmDeleteParameters(Parameters):
     expected: FieldValues = Field(
         description="What the record holds; if it holds something else by now, a person is asked.",
         examples=[{"LastName": "Lovelace"}],
+    )
+    ask_first: bool = Field(
+        default=False, description="Whether a person is asked in any case: it is not certain whose the record is."
     )
 
 

@@ -30,6 +30,8 @@ _SPECIAL = re.compile(r"<\s*!(?!date\^)", re.IGNORECASE)
 """What begins a word of Slack's to a machine: all of them call people, but for a date."""
 _CALLS = ("broadcast", "usergroup")
 """The elements of a rich text that do so."""
+_FOLLOWED = ("title_url",)
+"""What is named like a URL that Slack fetches, and is a link for people."""
 
 
 class SendSlackParameters(Worded):
@@ -93,6 +95,15 @@ def refuse_mentions(wording: Wording, blocks: Sequence[Mapping[str, Any]]) -> No
         raise _mention("blocks")
 
 
+def refuse_images(blocks: Sequence[Mapping[str, Any]]) -> None:
+    """Raises Refused (invalid_parameters) for blocks with an image or a video that Slack would fetch.
+
+    Its URL, which an agent was made to write, could carry anything to anybody.
+    """
+    if any(_is_fetched(part) for part in _parts(blocks)):
+        raise unfit("blocks", "images and videos by URL are not allowed on this connection")
+
+
 def _plain(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
@@ -105,6 +116,15 @@ def _calls_many(part: Any) -> bool:
     if isinstance(part, str):
         return _SPECIAL.search(part) is not None
     return isinstance(part, Mapping) and part.get("type") in _CALLS
+
+
+def _is_fetched(part: Any) -> bool:
+    """Slack calls `url` what people follow, and `image_url`, `thumbnail_url` and the like what it fetches."""
+    if not isinstance(part, Mapping):
+        return False
+    if part.get("type") == "markdown" and "![" in str(part.get("text")):
+        return True
+    return any(isinstance(name, str) and name.endswith("_url") and name not in _FOLLOWED for name in part)
 
 
 def _parts(value: Any) -> Iterator[Any]:

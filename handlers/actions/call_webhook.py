@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from domain.base_action import Attempt, BaseAction, Compensation, Done, Intent, Prepared
 from domain.errors import FieldError, Refused, UnsafeTarget
 from domain.outcome import Outcome
@@ -17,6 +19,7 @@ class CallWebhook(BaseAction[CallWebhookParameters]):
     summary = "POST a JSON payload to a webhook that the configuration names."
     parameters = CallWebhookParameters
     delivery = Delivery.AT_LEAST_ONCE
+    other_promises: ClassVar = {Delivery.IDEMPOTENT_BY_KEY: "its target says `deduplicates`"}
     correction = "Its target declares no `undo` target."
 
     def prepare(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from domain.base_action import Attempt, BaseAction, Compensation, Done, Inquiry, Intent, Prepared
-from domain.crm import Absent, Crm, Record, Written
-from domain.outcome import CannotTell, Executed, Finding, Outcome
+from domain.crm import Absent, Crm, Record, Where, Written
+from domain.outcome import CannotTell, Executed, Finding, Outcome, Retry
 from domain.policy import Delivery
 from domain.ports import World
 from domain.validators.crm import CrmCreateParameters
@@ -21,6 +23,7 @@ class CrmCreate(BaseAction[CrmCreateParameters]):
     summary = "Create a record in the CRM."
     parameters = CrmCreateParameters
     delivery = Delivery.AT_MOST_ONCE
+    other_promises: ClassVar = {Delivery.IDEMPOTENT_BY_KEY: "its object has an `external_id`"}
     correction = "It is not known which record was created: find it, and delete it as a new action."
 
     def prepare(self, parameters: CrmCreateParameters, intent: Intent, world: World) -> Prepared[CrmCreateParameters]:
@@ -29,7 +32,7 @@ class CrmCreate(BaseAction[CrmCreateParameters]):
         where = crm.keyed(parameters.object, intent.effect_key)
         return Prepared(
             parameters,
-            work=(crm, where),
+            work=(crm, where, _found_again(crm, where, parameters, intent)),
             facts=crm_records.place(crm, where) if where else {"connection": crm.name, "object": parameters.object},
             delivery=Delivery.IDEMPOTENT_BY_KEY if where else Delivery.AT_MOST_ONCE,
             timeout=crm.timeout,
@@ -37,8 +40,13 @@ class CrmCreate(BaseAction[CrmCreateParameters]):
         )
 
     def execute(self, prepared: Prepared[CrmCreateParameters], attempt: Attempt, world: World) -> Outcome:
-        crm, where = prepared.work
+        crm, where, found = prepared.work
         asked = prepared.parameters
+        if isinstance(found, Retry):
+            return found
+        if isinstance(found, Record):
+            # Somebody may have changed it since: it is not written again.
+            return crm_records.created(crm, asked.object, Written(found.id, True, asked.fields))
         if where is None:
             ended = crm.create(asked.object, asked.fields, timeout=attempt.timeout)
         else:
@@ -62,3 +70,12 @@ class CrmCreate(BaseAction[CrmCreateParameters]):
 
     def compensation(self, done: Done) -> Compensation | None:
         return crm_records.taking_back(done)
+
+
+def _found_again(
+    crm: Crm, where: Where | None, parameters: CrmCreateParameters, intent: Intent
+) -> Record | Absent | Retry:
+    """What an attempt before, which may have taken effect, has created."""
+    if where is None or not intent.earlier:
+        return Absent()
+    return crm_records.look_first(crm, where, parameters.fields, intent)

@@ -9,13 +9,13 @@ from domain.policy import Delivery
 from domain.ports import World
 from domain.validators.crm import CrmDeleteParameters
 from handlers.actions import crm_records
-from handlers.actions.crm_records import Difference, Work
+from handlers.actions.crm_records import MAYBE_NOT_OURS, Difference, Work
 
 
 class CrmDelete(BaseAction[CrmDeleteParameters]):
     """Takes a creation back. Idempotent: a record that is not there is as good as deleted.
 
-    One that was changed since is for a person to decide on.
+    One that was changed since, or may not be ours, is for a person to decide on.
     """
 
     action_type = "crm_delete"
@@ -28,9 +28,9 @@ class CrmDelete(BaseAction[CrmDeleteParameters]):
         crm = world.connections.of(Crm, parameters.connection)
         crm.check(parameters.object, parameters.expected, record_id=parameters.id, fields_in="expected")
         where, expected = Where(parameters.object, parameters.id), parameters.expected
-        found = crm_records.look(crm, where, expected)
+        found = crm_records.look_first(crm, where, expected, intent)
         if isinstance(found, Record):
-            crm_records.hold(where, _changed_since(found, expected), intent)
+            _hold(where, _changed_since(found, expected), intent, ask_first=parameters.ask_first)
         return crm_records.prepared(parameters, Work(crm, where, expected, found), intent)
 
     def execute(self, prepared: Prepared[CrmDeleteParameters], attempt: Attempt, world: World) -> Outcome:
@@ -50,6 +50,14 @@ class CrmDelete(BaseAction[CrmDeleteParameters]):
         if isinstance(found, Absent):
             return Executed(crm_records.place(crm, work.where), _done(work.where).result, parameters.id)
         return CannotTell("it is still there" if isinstance(found, Record) else found.message)
+
+
+def _hold(where: Where, differences: list[Difference], intent: Intent, *, ask_first: bool) -> None:
+    if ask_first:
+        message = f"it is not known whether we have created the {where.object}, or somebody else has"
+        crm_records.hold(where, MAYBE_NOT_OURS, message, differences, intent)
+    else:
+        crm_records.hold_changed(where, differences, intent)
 
 
 def _done(where: Where) -> Succeeded:

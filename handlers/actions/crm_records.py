@@ -5,7 +5,8 @@
     undo      puts the before-image back, as long as the fields still hold what we wrote
 
 An attempt that may have taken effect has changed what the next one reads: a field that holds our value by then keeps
-the image that the earlier attempt found.
+the image that the earlier attempt found. Where it may have created the record, nobody can tell whose that is: it is
+not deleted without asking.
 """
 
 from __future__ import annotations
@@ -33,10 +34,14 @@ READ_TIMEOUT = 10.0
 SETTLED_AFTER = timedelta(hours=1)
 """After so long nothing of an attempt is on its way any more: no CRM works on one request that long."""
 
+NOT_READ_YET = "not_read_yet"
+"""Of an attempt that is only checked: the record is read when its turn comes."""
 NO_IMAGE = "It is not known what was there before: put it right as a new action."
 RECORD_NOT_FOUND = "record_not_found"
 CHANGED_SINCE = "changed_since"
 """The rule of a hold: somebody has changed the record since."""
+MAYBE_NOT_OURS = "maybe_not_ours"
+"""The rule of a hold: it is not known whether we have created the record."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +49,8 @@ class Work:
     """What an attempt will write, and what it will overwrite.
 
     `found` is what was read just now, Retry where that was not possible: then nothing is written. `before` is what was
-    there before all attempts, None where that is nothing.
+    there before all attempts, None where that is nothing. `maybe_ours`: an attempt before found no record, and may have
+    created the one that is there now; then `before` is what was in it when it was found.
     """
 
     crm: Crm
@@ -52,6 +58,7 @@ class Work:
     fields: Fields = field(repr=False)
     found: Record | Absent | Retry = field(default_factory=Absent)
     before: Fields | None = field(default=None, repr=False)
+    maybe_ours: bool = False
 
     def facts_after(self, earlier: Mapping[str, Any]) -> Mapping[str, Any]:
         """What is stored with the attempt. What an earlier one has found holds on, where that may have taken effect."""
@@ -61,6 +68,7 @@ class Work:
             **place(self.crm, self.where),
             "before": None if self.before is None else dict(self.before),
             "version": earlier.get("version", getattr(self.found, "version", None)),
+            **({"maybe_ours": True} if self.maybe_ours else {}),
         }
 
 
@@ -89,7 +97,14 @@ def target(crm: Crm) -> str:
 # -- before -----------------------------------------------------------------------------------------------------------
 
 
-def look(crm: Crm, where: Where, fields: Collection[str], timeout: float = READ_TIMEOUT) -> Record | Absent | Retry:
+def look_first(crm: Crm, where: Where, fields: Collection[str], intent: Intent) -> Record | Absent | Retry:
+    """The record before an attempt, read in the time that there is; Retry where there is none. Raises as `look`."""
+    if intent.within <= 0:
+        return Retry(NOT_READ_YET, "the record is read when its turn comes")
+    return look(crm, where, fields, min(READ_TIMEOUT, intent.within))
+
+
+def look(crm: Crm, where: Where, fields: Collection[str], timeout: float) -> Record | Absent | Retry:
     """The record as it is now. Raises Refused where the CRM refuses to tell, or tells more than can be kept."""
     found = crm.read(where, fields, timeout=timeout)
     if isinstance(found, Permanent):
@@ -121,15 +136,25 @@ def refuse_absent(where: Where) -> NoReturn:
     raise Refused(message, details=[FieldError("parameters.id", RECORD_NOT_FOUND, message)], code=RECORD_NOT_FOUND)
 
 
-def hold(where: Where, differences: Sequence[Difference], intent: Intent) -> None:
-    """Raises NeedsApproval where there are differences, with all that there is to decide on."""
-    if not differences or intent.is_approved:
-        return
-    names = ", ".join(difference["field"] for difference in differences)
-    message = f"somebody has changed the {where.object} since: {names}"
-    raise NeedsApproval(
-        Hold(CHANGED_SINCE, message, {"object": where.object, "id": where.value, "differences": list(differences)})
-    )
+def may_have_created(facts: Mapping[str, Any]) -> bool:
+    """Whether the attempt with these facts, or one before it, found no record and may have created it."""
+    return facts.get("maybe_ours") is True or ("before" in facts and facts["before"] is None)
+
+
+def hold_changed(where: Where, differences: Sequence[Difference], intent: Intent) -> None:
+    """Raises NeedsApproval where there are differences, unless a person has approved just these."""
+    if differences:
+        names = ", ".join(difference["field"] for difference in differences)
+        message = f"somebody has changed the {where.object} since: {names}"
+        hold(where, CHANGED_SINCE, message, differences, intent)
+
+
+def hold(where: Where, rule: str, message: str, differences: Sequence[Difference], intent: Intent) -> None:
+    """Raises NeedsApproval, with all that there is to decide on, unless a person has approved exactly this."""
+    details = {"object": where.object, "id": where.value, "differences": list(differences)}
+    needed = Hold(rule, message, details)
+    if not intent.approves(needed):
+        raise NeedsApproval(needed)
 
 
 def difference(name: str, *, before: Value, ours: Value, now: Value) -> Difference:
@@ -215,11 +240,16 @@ def is_settled(inquiry: Inquiry, now: datetime) -> bool:
 
 
 def taking_back(done: Done) -> Compensation | None:
-    """What was created is deleted, what was overwritten put back; None where it is not known, or was nothing."""
+    """What was created is deleted, what was overwritten put back; None where it is not known, or was nothing.
+
+    Of a record that may be ours, and held nobody else's values, only a person can say whether it is to be deleted.
+    """
     undo = done.undo or {}
     record = {name: undo.get(name) for name in ("connection", "object", "id")}
     if undo.get("created"):
         return Compensation("crm_delete", {**record, "expected": undo["ours"]})
+    if undo.get("maybe_ours") and not differing(undo["before"], undo["ours"]):
+        return Compensation("crm_delete", {**record, "expected": undo["ours"], "ask_first": True})
     if undo.get("before"):
         return Compensation("crm_restore", {**record, "before": undo["before"], "ours": undo["ours"]})
     return None

@@ -25,11 +25,11 @@ class CrmRestore(BaseAction[CrmRestoreParameters]):
         crm = world.connections.of(Crm, parameters.connection)
         crm.check(parameters.object, parameters.before, record_id=parameters.id, fields_in="before")
         where, before = Where(parameters.object, parameters.id), parameters.before
-        found = crm_records.look(crm, where, before)
+        found = crm_records.look_first(crm, where, before, intent)
         if isinstance(found, Absent):
             crm_records.refuse_absent(where)
         if isinstance(found, Record):
-            crm_records.hold(where, _changed_since(found, parameters), intent)
+            crm_records.hold_changed(where, _changed_since(found, parameters), intent)
         overwritten = crm_records.image(found, before, intent.earlier)
         return crm_records.prepared(parameters, Work(crm, where, before, found, overwritten), intent)
 

@@ -25,7 +25,7 @@ class CrmUpdate(BaseAction[CrmUpdateParameters]):
         crm = world.connections.of(Crm, parameters.connection)
         crm.check(parameters.object, parameters.fields, record_id=parameters.id)
         where, ours = Where(parameters.object, parameters.id), parameters.fields
-        found = crm_records.look(crm, where, ours)
+        found = crm_records.look_first(crm, where, ours, intent)
         if isinstance(found, Absent):
             crm_records.refuse_absent(where)
         before = crm_records.image(found, ours, intent.earlier)

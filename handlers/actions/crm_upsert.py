@@ -17,7 +17,8 @@ from handlers.actions.crm_records import NO_IMAGE, Work
 class CrmUpsert(BaseAction[CrmUpsertParameters]):
     """Idempotent: one record has the value, and its fields get absolute ones. Undone, it is as it was, or not there.
 
-    A record that was not there before an attempt in doubt, and is after it, counts as created by that attempt.
+    It counts as created when the CRM says so. One that was not there before an attempt in doubt, and is after it, may
+    be ours or somebody else's: then `created` is null, and nothing deletes it without a person.
     """
 
     action_type = "crm_upsert"
@@ -30,12 +31,12 @@ class CrmUpsert(BaseAction[CrmUpsertParameters]):
         crm = world.connections.of(Crm, parameters.connection)
         crm.check(parameters.object, parameters.fields, match_by=parameters.match.field)
         where, ours = _where(parameters), parameters.fields
-        found = crm_records.look(crm, where, ours)
-        was_absent = "before" in intent.earlier and intent.earlier["before"] is None
-        if isinstance(found, Absent) or was_absent:
+        found = crm_records.look_first(crm, where, ours, intent)
+        if isinstance(found, Absent):
             return crm_records.prepared(parameters, Work(crm, where, ours, found), intent)
         before = crm_records.image(found, ours, intent.earlier)
-        return crm_records.prepared(parameters, Work(crm, where, ours, found, before), intent)
+        maybe_ours = crm_records.may_have_created(intent.earlier)
+        return crm_records.prepared(parameters, Work(crm, where, ours, found, before, maybe_ours), intent)
 
     def execute(self, prepared: Prepared[CrmUpsertParameters], attempt: Attempt, world: World) -> Outcome:
         work: Work = prepared.work
@@ -50,8 +51,10 @@ class CrmUpsert(BaseAction[CrmUpsertParameters]):
         found = crm_records.holding(work, inquiry, world.clock.now())
         if not isinstance(found, Record):
             return found
-        before = inquiry.facts.get("before")
-        done = _done(replace(work, found=found, before=before), Written(found.id, False, parameters.fields))
+        before = crm_records.image(found, parameters.fields, inquiry.facts)
+        maybe_ours = crm_records.may_have_created(inquiry.facts)
+        seen = replace(work, found=found, before=before, maybe_ours=maybe_ours)
+        done = _done(seen, Written(found.id, False, parameters.fields))
         return Executed(crm_records.evidence(work, found), done.result, done.reference, done.undo)
 
     def compensation(self, done: Done) -> Compensation | None:
@@ -64,7 +67,9 @@ def _where(parameters: CrmUpsertParameters) -> Where:
 
 def _done(work: Work, written: Written) -> Succeeded:
     """Where somebody else created the record after we looked, what was in it is not known."""
-    if written.created or (work.before is None and isinstance(work.found, Record)):
+    if written.created:
         return crm_records.created(work.crm, work.where.object, written)
     done = crm_records.changed(replace(work, where=Where(work.where.object, written.id)), written.fields)
-    return replace(done, result={"object": work.where.object, "id": written.id, "created": False})
+    result = {"object": work.where.object, "id": written.id, "created": None if work.maybe_ours else False}
+    undo = {**(done.undo or {}), "maybe_ours": True} if work.maybe_ours else done.undo
+    return replace(done, result=result, undo=undo)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import ClassVar
 
 from domain.base_action import Attempt, BaseAction, Intent, Prepared
 from domain.functions import LARGEST_PAYLOAD, Function
@@ -21,6 +22,7 @@ class InvokeFunction(BaseAction[InvokeFunctionParameters]):
     summary = "Call a function that the configuration names."
     parameters = InvokeFunctionParameters
     delivery = Delivery.AT_LEAST_ONCE
+    other_promises: ClassVar = {Delivery.IDEMPOTENT_BY_KEY: "the function is durable"}
     key_window = timedelta(days=1)
     correction = "What the function did is for another function to take back, as a new action."
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import ClassVar
 
 from domain.base_action import Attempt, BaseAction, Intent, Prepared
 from domain.messaging import LARGEST_MESSAGE, Message, MessageChannel
@@ -21,6 +22,7 @@ class SendMessage(BaseAction[SendMessageParameters]):
     summary = "Send a message to a queue or a topic that the configuration names."
     parameters = SendMessageParameters
     delivery = Delivery.AT_LEAST_ONCE
+    other_promises: ClassVar = {Delivery.IDEMPOTENT_BY_KEY: "the queue or topic keeps an order"}
     key_window = timedelta(minutes=5)
     correction = "The message may have been acted on; send another one that corrects it."
 

@@ -8,7 +8,7 @@ from domain.gate import Limits
 from domain.outcome import CannotTell, Finding, Outcome
 from domain.policy import Delivery
 from domain.ports import World
-from domain.validators.send_slack import SendSlackParameters, refuse_mentions, slack_wording
+from domain.validators.send_slack import SendSlackParameters, refuse_images, refuse_mentions, slack_wording
 from domain.wording import wording_of
 from handlers.actions.delete_slack import DeleteSlack
 
@@ -30,6 +30,8 @@ class SendSlack(BaseAction[SendSlackParameters]):
         wording = wording_of(parameters, world.templates)
         if not chat.allows_mentions:
             refuse_mentions(wording, parameters.blocks)
+        if not chat.allows_images:
+            refuse_images(parameters.blocks)
         message = ChatMessage(channel, slack_wording(wording).text, parameters.blocks, parameters.thread_ts)
         return Prepared(
             parameters,

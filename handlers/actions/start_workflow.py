@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import ClassVar
 
 from domain.base_action import Attempt, BaseAction, Compensation, Done, Inquiry, Intent, Prepared
 from domain.outcome import CannotTell, Finding, Outcome
@@ -21,6 +22,7 @@ class StartWorkflow(BaseAction[StartWorkflowParameters]):
     summary = "Start a workflow: an execution of a state machine that the configuration names."
     parameters = StartWorkflowParameters
     delivery = Delivery.IDEMPOTENT_BY_KEY
+    other_promises: ClassVar = {Delivery.AT_LEAST_ONCE: "the state machine is express"}
     key_window = timedelta(days=90)
     correction = "An express execution cannot be stopped."
 

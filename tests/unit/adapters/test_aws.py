@@ -186,6 +186,13 @@ def test_a_long_call_gets_the_time_that_it_needs() -> None:
     assert config.connect_timeout + config.read_timeout == 300.0
 
 
+def test_however_short_the_time_there_are_few_clients() -> None:
+    service = AwsService("sqs", title="SQS", region=REGION)
+    with closing(service):
+        clients = {id(service._client(hundredths / 100)) for hundredths in range(100)}
+    assert len(clients) == 1
+
+
 # -- secrets --------------------------------------------------------------------------------------------------------
 
 CANARY = "c4n4ry-s3ss10n"

@@ -11,6 +11,8 @@ from adapters.bearer_api import LONGEST_WAIT, Answer, BearerApi, SecretToken, co
 from adapters.http import MaybeSent, NotSent, Reach, Response, UnsafeTarget
 from adapters.secrets import Secrets
 from domain.outcome import Failure, Permanent, Retry, Unknown
+from tests.doubles.secret_store import REFERENCE, slow_secrets
+from tests.fakes import FakeClock
 from tests.scripted_client import Scripted, ScriptedClient, answered
 
 TOKEN = "canary-token-93b885adfe0da089"
@@ -182,6 +184,16 @@ def test_a_secret_is_asked_for_late_and_anew_when_it_was_refused() -> None:
 def test_a_secret_that_is_not_there_is_a_reason_to_wait() -> None:
     missing = SecretToken(Secrets({}), "env:TOKEN").current(timeout=1.0)
     assert missing == Retry("secret_unavailable", "the secret env:TOKEN is empty or not there")
+
+
+def test_a_secret_is_read_in_the_time_of_the_attempt_which_goes_on_with_the_rest() -> None:
+    clock, client = FakeClock(), ScriptedClient(answered(200))
+    tokens = SecretToken(slow_secrets(clock, TOKEN, seconds=3.0), REFERENCE)
+    slow = BearerApi("crm", "https://crm.example.com", tokens, client=client, reach=Reach(), monotonic=clock.monotonic)  # type: ignore[arg-type]
+    slow.send("POST", "/things", {}, timeout=4.0)
+    assert client.timeouts == [1.0]
+    missing = SecretToken(slow_secrets(clock, TOKEN, seconds=3.0), REFERENCE).current(timeout=0.0)
+    assert missing == Retry("secret_unavailable", f"the secret {REFERENCE} cannot be read: it takes too long")
 
 
 @pytest.mark.parametrize("value", ["two words", "a\r\nx: 1", "tökén", "\x00"])

@@ -20,6 +20,8 @@ from adapters.salesforce_login import ClientCredentials, Grant, JwtBearer, Sales
 from adapters.secrets import Secrets
 from domain.outcome import Permanent, Retry
 from tests.doubles.salesforce import key_pair
+from tests.doubles.secret_store import REFERENCE, slow_secrets
+from tests.fakes import FakeClock
 from tests.scripted_client import Scripted, ScriptedClient, answered
 
 NOW = 1_772_366_400.5
@@ -156,6 +158,23 @@ def test_a_secret_that_was_exchanged_is_read_anew() -> None:
 def test_a_secret_that_is_not_there_is_a_reason_to_wait() -> None:
     missing = login(ScriptedClient(GRANTED), environ={}).current(timeout=5.0)
     assert missing == Retry("secret_unavailable", "the secret env:SECRET is empty or not there")
+
+
+@pytest.mark.parametrize(("seconds", "timeouts"), [(3.0, [2.0]), (5.0, [])])
+def test_the_time_that_it_takes_to_read_the_secret_is_taken_off(seconds: float, timeouts: list[float]) -> None:
+    clock, client = FakeClock(), ScriptedClient(GRANTED)
+    late = SalesforceLogin(
+        "salesforce sales",
+        "https://acme.my.salesforce.com",
+        ClientCredentials("3MVG9", REFERENCE),
+        slow_secrets(clock, SECRET, seconds=seconds),
+        client,  # type: ignore[arg-type]
+        Reach(),
+        monotonic=clock.monotonic,
+    )
+    token = late.current(timeout=5.0)
+    assert client.timeouts == timeouts
+    assert token == "00Dxx!first" if timeouts else isinstance(token, Retry)
 
 
 def test_what_an_answer_echoes_of_the_secret_is_struck_out() -> None:

@@ -17,6 +17,8 @@ from domain.chat import Card, ChatMessage
 from domain.errors import Refused
 from domain.outcome import Failure, Outcome, Permanent, Retry, Succeeded, Unknown
 from tests.doubles.http_client import ScriptedClient
+from tests.doubles.secret_store import REFERENCE, slow_secrets
+from tests.fakes import FakeClock
 
 URL = "https://hooks.example.com/services/T0/B0/canary"
 KEY = "act_01m87gb1k7e4sb6d1n6rvkge9g-r0"
@@ -148,6 +150,22 @@ def test_a_url_that_cannot_be_had_is_certain() -> None:
     failure = posted(client, Secrets({}))
     assert isinstance(failure, Retry)
     assert failure.code == "secret_unavailable"
+    assert client.sent == []
+
+
+@pytest.mark.parametrize(("seconds", "left"), [(0.0, 5.0), (3.0, 2.0), (4.5, 0.5)])
+def test_the_time_that_it_takes_to_read_the_url_is_taken_off(seconds: float, left: float) -> None:
+    clock, client = FakeClock(), ScriptedClient.answering(200)
+    secrets = slow_secrets(clock, URL, seconds=seconds)
+    SecretUrl("the hook", REFERENCE, secrets, client.as_client, monotonic=clock.monotonic).post({}, timeout=5.0)
+    assert [timeout for _, timeout, _ in client.sent] == [left]
+
+
+def test_a_url_that_comes_too_late_is_not_called() -> None:
+    clock, client = FakeClock(), ScriptedClient.answering(200)
+    secrets = slow_secrets(clock, URL, seconds=5.0)
+    late = SecretUrl("the hook", REFERENCE, secrets, client.as_client, monotonic=clock.monotonic).post({}, timeout=5.0)
+    assert late == Retry("timeout", "the hook: the deadline passed before anything was sent")
     assert client.sent == []
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import logging
 from typing import Any
 
 import pytest
@@ -79,10 +78,12 @@ def test_ends_doubts_and_holds_are_what_others_hear_of(
 
 
 @pytest.mark.parametrize("what", ["MODIFY", "REMOVE"])
-def test_what_is_changed_or_deleted_is_told_loudly_and_passed_over(what: str, caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.ERROR):
-        assert knocks(changed("eventName", what)) == []
-    assert f"tampered with: {what} of {ID}.1" in caplog.text
+def test_what_is_changed_or_deleted_is_told_to_a_person(what: str) -> None:
+    record = changed("eventName", what)
+    problem = f"the ledger was tampered with: {what} of {ID}.1, says the record {record['eventID']}"
+    assert the_knock(record) == Knock(named(record), record["eventID"], ID, problem=problem)
+    record["dynamodb"] = None
+    assert f"tampered with: {what} of an item without keys" in (the_knock(record).problem or "")
 
 
 def test_another_table_is_passed_over() -> None:
@@ -132,7 +133,7 @@ def test_what_is_no_record_is_told(record: object) -> None:
 
 def test_a_message_knocks_for_the_action_that_it_names() -> None:
     record = message({"action_id": ID})
-    assert knocks(record) == [Knock(record["messageId"], record["messageId"], ID)]
+    assert knocks(record) == [Knock(record["messageId"], record["messageId"], ID, is_message=True)]
 
 
 @pytest.mark.parametrize(
@@ -149,6 +150,7 @@ def test_a_message_that_names_no_action_is_told(body: str) -> None:
     record = message(body)
     knock = the_knock(record)
     assert (knock.name, knock.event_id, knock.action_id) == (record["messageId"], record["messageId"], None)
+    assert knock.is_message
     assert "its body" in (knock.problem or "")
 
 

@@ -28,13 +28,13 @@ def config_of(environ: dict[str, str] | None = None, **entries: Any) -> Any:
 
 def opened(environ: dict[str, str], entry: Any, secrets: dict[str, str] | None = None) -> Private:
     """What stays in the adapter; `secrets` is the environment that references find."""
-    private: Private = config_of(environ, crm=entry).receivers["crm"].opened(Secrets(secrets or {}))
+    private: Private = config_of(environ, crm=entry).receivers["crm"].opened(Secrets(secrets or {}).value)
     return private
 
 
 def test_a_target_needs_no_more_than_a_url() -> None:
     receiver = config_of(crm={"url": URL}).receivers["crm"]
-    assert receiver.opened(Secrets({})) == Private(URL, confidential=(URL,))
+    assert receiver.opened(Secrets({}).value) == Private(URL, confidential=(URL,))
     assert (receiver.undo, receiver.target.limits) == (None, None)
     assert receiver.reach == PUBLIC
     assert (receiver.target.method, receiver.target.deduplicates, receiver.target.timeout) == ("POST", False, 30.0)
@@ -54,7 +54,7 @@ def test_a_target_may_say_everything_and_take_any_text_from_the_environment() ->
         "undo": "back",
     }
     receiver = config_of(environ, crm=entry, back={"url": URL}).receivers["crm"]
-    private = receiver.opened(Secrets({}))
+    private = receiver.opened(Secrets({}).value)
     assert (private.url, private.headers) == ("https://crm.example.com/vt-1", {"authorization": "Bearer t-1"})
     assert (private.keys, receiver.undo) == ((KEY,), "back")
     assert receiver.reach == Reach(allow_http=True, allow_private_network=True)
@@ -88,7 +88,7 @@ def test_a_secret_that_is_kept_elsewhere_is_read_when_it_is_first_needed() -> No
     assert set(receiver.references) == {"env:PATH_", "env:TOKEN", "env:NEW", "env:OLD"}
     assert receiver.header_names == {"authorization", "x-stage"}
     secrets = Secrets({"PATH_": "crm/p4th-t0ken", "TOKEN": "t0ken-1", "NEW": NEWER_SECRET, "OLD": SECRET})
-    private = receiver.opened(secrets)
+    private = receiver.opened(secrets.value)
     assert private.url == "https://hooks.example.com/crm/p4th-t0ken"
     assert private.headers == {"authorization": "Bearer t0ken-1", "x-stage": "env:prod"}
     assert private.keys == (NEWER_KEY, KEY)
@@ -105,7 +105,7 @@ def test_the_environment_is_read_at_the_start_and_never_again() -> None:
     environ = {"TENANT": "acme-7", "TOKEN": "t0ken-1"}
     receiver = config_of(environ, crm={"url": URL, "headers": {"x": "${TENANT}", "y": "${env:TOKEN}"}}).receivers["crm"]
     environ.clear()
-    assert receiver.opened(Secrets({"TOKEN": "t0ken-2"})).headers == {"x": "acme-7", "y": "t0ken-2"}
+    assert receiver.opened(Secrets({"TOKEN": "t0ken-2"}).value).headers == {"x": "acme-7", "y": "t0ken-2"}
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,8 @@ from adapters.webhooks import LONGEST_RESULT, LONGEST_WAIT, Webhooks
 from domain.errors import Refused
 from domain.gate import Limits
 from domain.outcome import Outcome, Permanent, Retry, Succeeded, Unknown
+from tests.doubles.secret_store import REFERENCE, slow_secrets
+from tests.fakes import FakeClock
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -47,11 +49,17 @@ class FakeClient:
 
 
 def webhooks(
-    client: FakeClient, environ: Mapping[str, str] | None = None, *, secrets: Secrets | None = None, **targets: Any
+    client: FakeClient,
+    environ: Mapping[str, str] | None = None,
+    *,
+    secrets: Secrets | None = None,
+    clock: FakeClock | None = None,
+    **targets: Any,
 ) -> Webhooks:
     """Targets of these names; `direct` stands for the entry `*`."""
     entries = {"*" if name == "direct" else name: entry for name, entry in targets.items()}
-    return Webhooks(parse_config(json.dumps(entries).encode(), environ or {}), client, secrets)  # type: ignore[arg-type]
+    config, monotonic = parse_config(json.dumps(entries).encode(), environ or {}), (clock or FakeClock()).monotonic
+    return Webhooks(config, client, secrets, monotonic=monotonic)  # type: ignore[arg-type]
 
 
 def call(
@@ -364,6 +372,24 @@ def test_a_secret_that_cannot_be_read_leaves_the_call_unmade() -> None:
     hooks = webhooks(client, secrets=Secrets({}), crm=KEPT)
     hooks.check(hooks.target("crm"), {"x-trace": "t-1"})
     assert call(hooks) == Retry("secret_unavailable", "the secret env:TOKEN is empty or not there")
+    assert client.sent == []
+
+
+SLOW = {"url": "https://hooks.example.com/crm", "headers": {"authorization": f"Bearer ${{{REFERENCE}}}"}}
+
+
+def test_the_time_that_it_takes_to_read_a_secret_is_taken_off() -> None:
+    clock, client = FakeClock(), FakeClient()
+    hooks = webhooks(client, secrets=slow_secrets(clock, "t0ken-1", seconds=3.0), clock=clock, crm=SLOW)
+    call(hooks)
+    call(hooks)
+    assert [timeout for _, timeout, _ in client.sent] == [4.5, 7.5]
+
+
+def test_a_secret_that_comes_too_late_leaves_the_call_unmade() -> None:
+    clock, client = FakeClock(), FakeClient()
+    hooks = webhooks(client, secrets=slow_secrets(clock, "t0ken-1", seconds=7.5), clock=clock, crm=SLOW)
+    assert call(hooks) == Retry("timeout", "webhook crm: the deadline passed before anything was sent")
     assert client.sent == []
 
 

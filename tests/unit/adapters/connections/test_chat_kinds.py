@@ -79,6 +79,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     (SLACK | {"base_url": "https://slack.com/api"}, "base_url"),
     (SLACK | {"base_url": "https://canary@slack.com"}, "base_url"),
     (SLACK | {"allow_mentions": "yes"}, "allow_mentions"),
+    (SLACK | {"allow_images": "yes"}, "allow_images"),
     (SLACK | {"channel": "renewals"}, "channel"),
     (HOOK | {"url": "https://hooks.slack.com/services/T0/B0/canary"}, "url"),
     ({"kind": "slack_webhook", "url": "env:HOOK"}, "channel"),
