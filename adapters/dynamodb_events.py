@@ -25,6 +25,7 @@ from __future__ import annotations
 import os
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from heapq import merge
@@ -55,6 +56,10 @@ KNOWN_TAILS = 1_024
 
 AGENDA_PAGE = 100
 """Entries looked at together; BatchGetItem takes no more."""
+STRETCH_PAGE = 1_000
+"""Entries asked for together by whoever reads a whole stretch of the agenda."""
+READERS = 4
+"""Threads that look beside each other whether entries are overtaken."""
 
 TABLE: Mapping[str, Any] = {
     "BillingMode": "PAY_PER_REQUEST",
@@ -155,23 +160,29 @@ class DynamoDBRecorder(AggregateRecorder):
                 break
         return chosen[:limit]
 
-    def line(self, now: datetime, limit: int, *, since: datetime = BEGINNING) -> list[Place]:
-        """The actions that became due from `since` to `now`, first in line first, at most `limit`.
+    def line(self, now: datetime, limit: int) -> list[Place]:
+        """The actions that are due by `now`, first in line first, at most `limit`.
 
         Entries that a later commit has overtaken are left out. The index lags a little behind the table: read each
         action before you decide.
         """
-        line = merge(
-            *(self._agenda(priority, shard, since, now) for priority in Priority for shard in range(SHARDS)),
-            key=_place,
-        )
+        line = merge(*self._agenda(BEGINNING, now, AGENDA_PAGE), key=_place)
         places: dict[str, Place] = {}
         while len(places) < limit and (entries := list(islice(line, AGENDA_PAGE))):
-            overtaken = self._existing(entry.next_commit for entry in entries)
-            for entry in entries:
-                if entry.next_commit not in overtaken:
-                    places.setdefault(entry.place.action_id, entry.place)
+            for place in self._left_of(entries):
+                places.setdefault(place.action_id, place)
         return list(places.values())[:limit]
+
+    def entries(self, since: datetime, until: datetime) -> Iterator[Entry]:
+        """What became due from `since` to `until`, in the order of that, page after page as it is wanted."""
+        return merge(*self._agenda(since, until, STRETCH_PAGE), key=_due_at)
+
+    def waiting(self, entries: Sequence[Entry]) -> list[Place]:
+        """The places of these, first in line first, without those that a later commit has overtaken."""
+        pages = [entries[start : start + AGENDA_PAGE] for start in range(0, len(entries), AGENDA_PAGE)]
+        with ThreadPoolExecutor(READERS, thread_name_prefix="agenda") as pool:
+            left = sorted(place for page in pool.map(self._left_of, pages) for place in page)
+        return list({place.action_id: place for place in left}.values())
 
     # -- writing ----------------------------------------------------------------------------------------------------
 
@@ -238,7 +249,11 @@ class DynamoDBRecorder(AggregateRecorder):
         there: Item = answer.get("Item", {})
         return there
 
-    def _agenda(self, priority: Priority, shard: int, since: datetime, now: datetime) -> Iterator[_Entry]:
+    def _agenda(self, since: datetime, now: datetime, page: int) -> list[Iterator[Entry]]:
+        """The entries of each shard of each priority."""
+        return [self._shard(priority, shard, since, now, page) for priority in Priority for shard in range(SHARDS)]
+
+    def _shard(self, priority: Priority, shard: int, since: datetime, now: datetime, page: int) -> Iterator[Entry]:
         items = self.dynamodb.query(
             IndexName="due",
             KeyConditionExpression="due_shard = :shard AND due_at BETWEEN :since AND :now",
@@ -247,9 +262,14 @@ class DynamoDBRecorder(AggregateRecorder):
                 ":since": {"S": to_text(since)},
                 ":now": {"S": to_text(now)},
             },
-            Limit=AGENDA_PAGE,
+            Limit=page,
         )
-        return (_Entry.of(item, priority) for item in items)
+        return (Entry.of(item, priority) for item in items)
+
+    def _left_of(self, entries: Sequence[Entry]) -> list[Place]:
+        """The places of these, at most `AGENDA_PAGE`, that no later commit has overtaken."""
+        overtaken = self._existing(entry.next_commit for entry in entries)
+        return [entry.place for entry in entries if entry.next_commit not in overtaken]
 
     def _existing(self, keys: Iterable[_Key]) -> set[_Key]:
         """Those of the keys, at most `AGENDA_PAGE`, under which there is an item."""
@@ -305,21 +325,26 @@ def _within(version: int, gt: int | None, lte: int | None) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class _Entry:
+class Entry:
     """An entry of the index `due`, and where the commit would be that overtook it."""
 
     place: Place
+    due_at: datetime
     next_commit: _Key
 
     @classmethod
-    def of(cls, item: Item, priority: Priority) -> _Entry:
+    def of(cls, item: Item, priority: Priority) -> Entry:
         action_id = item["pk"]["S"]
         due_at = from_text(item["due_at"]["S"])
-        return cls(Place.of(action_id, due_at, priority), (action_id, next_version(item)))
+        return cls(Place.of(action_id, due_at, priority), due_at, (action_id, next_version(item)))
 
 
-def _place(entry: _Entry) -> Place:
+def _place(entry: Entry) -> Place:
     return entry.place
+
+
+def _due_at(entry: Entry) -> datetime:
+    return entry.due_at
 
 
 class DynamoDBFactory(InfrastructureFactory[TrackingRecorder]):

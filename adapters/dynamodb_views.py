@@ -110,18 +110,18 @@ class DynamoDBViews:
         except PersistenceError as error:
             log.warning("%s: its row in lists cannot be kept: %s", view.action_id, error)
 
-    def views(self, status: str | None, limit: int) -> list[ActionView]:
-        """The rows of a status, or all, newest first. A query a shard, and a shard's next page where it is needed.
+    def views(self, status: str | None, limit: int, *, oldest_first: bool = False) -> list[ActionView]:
+        """The rows of a status, or all, newest first or oldest first: a query a shard, and its next pages as needed.
 
         The indexes lag a little behind the table. Raises OperationalError when they cannot be read.
         """
         if limit < 1:
             return []
-        shards = (self._shard(status, shard, limit) for shard in range(SHARDS))
-        newest = merge(*shards, key=_birth, reverse=True)
-        return list(islice(_views_in(newest), limit))
+        shards = (self._shard(status, shard, limit, oldest_first) for shard in range(SHARDS))
+        rows = merge(*shards, key=_birth, reverse=not oldest_first)
+        return list(islice(_views_in(rows), limit))
 
-    def _shard(self, status: str | None, shard: int, limit: int) -> Iterator[Item]:
+    def _shard(self, status: str | None, shard: int, limit: int, oldest_first: bool) -> Iterator[Item]:
         index, key, value = (
             (BY_BIRTH, "birth_shard", str(shard))
             if status is None
@@ -131,7 +131,7 @@ class DynamoDBViews:
             IndexName=index,
             KeyConditionExpression=f"{key} = :shard",
             ExpressionAttributeValues={":shard": {"S": value}},
-            ScanIndexForward=False,
+            ScanIndexForward=oldest_first,
             Limit=min(limit, self._page),
         )
 

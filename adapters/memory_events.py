@@ -84,11 +84,11 @@ class MemoryRecorder(AggregateRecorder):
             )
         return line[:limit]
 
-    def views(self, status: str | None, limit: int) -> list[ActionView]:
-        """The rows of a status, or all, newest first."""
+    def views(self, status: str | None, limit: int, *, oldest_first: bool = False) -> list[ActionView]:
+        """The rows of a status, or all, newest first or oldest first."""
         with self._lock:
             chosen = [view for view in self._views.values() if status in (None, view.status)]
-        return sorted(chosen, key=lambda view: (view.born, view.action_id), reverse=True)[:limit]
+        return sorted(chosen, key=lambda view: (view.born, view.action_id), reverse=not oldest_first)[:limit]
 
 
 class MemoryFactory(InfrastructureFactory[TrackingRecorder]):

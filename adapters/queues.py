@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -60,14 +60,15 @@ _NOT_NOW = frozenset({"RequestThrottled", "OverLimit", "KmsThrottled"})
 
 
 class QueuedDoorbells:
-    """The port `domain.ports.Doorbells`: `{"action_id": ...}`."""
+    """The port `domain.ports.Doorbells`: `{"action_id": ...}`, with `"announce": [versions]` where there are any."""
 
     def __init__(self, queue: Queue) -> None:
         self._queue = queue
 
-    def ring_later(self, action_id: str, *, after: float) -> Failure | None:
+    def ring_later(self, action_id: str, *, after: float, announce: Sequence[int] = ()) -> Failure | None:
         """A queue knows whole seconds only: it rings up to one too late, and never too early."""
-        return self._queue.send({"action_id": action_id}, timeout=TIME_TO_RING, delay=math.ceil(after))
+        message = {"action_id": action_id} | ({"announce": list(announce)} if announce else {})
+        return self._queue.send(message, timeout=TIME_TO_RING, delay=math.ceil(after))
 
 
 class QueuedQuarantine:

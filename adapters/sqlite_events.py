@@ -89,8 +89,9 @@ _COMMIT_WITH = "SELECT coalesce(max(version), 0) FROM commits WHERE action_id = 
 
 _DUE = "SELECT action_id, due_at FROM actions WHERE priority = ? AND due_at <= ? ORDER BY due_at, action_id LIMIT ?"
 _VIEWS = "SELECT action_id, version, status, action_type, due_at, born, updated, holder, priority FROM actions"
-_VIEWS_OF_ALL = _VIEWS + " ORDER BY born DESC, action_id DESC LIMIT ?"
-_VIEWS_IN_STATUS = _VIEWS + " WHERE status = ? ORDER BY born DESC, action_id DESC LIMIT ?"
+_IN_STATUS = " WHERE status = ?"
+_NEWEST_FIRST = " ORDER BY born DESC, action_id DESC LIMIT ?"
+_OLDEST_FIRST = " ORDER BY born, action_id LIMIT ?"
 
 _LAST_VERSION = 2**63 - 1
 _NO_LIMIT = -1
@@ -176,10 +177,11 @@ class SQLiteRecorder(AggregateRecorder):
         )
         return line[:limit]
 
-    def views(self, status: str | None, limit: int) -> list[ActionView]:
-        """The rows of a status, or all, newest first."""
-        statement, values = (_VIEWS_OF_ALL, ()) if status is None else (_VIEWS_IN_STATUS, (status,))
-        return [_view_of(row) for row in self._read(statement, (*values, limit))]
+    def views(self, status: str | None, limit: int, *, oldest_first: bool = False) -> list[ActionView]:
+        """The rows of a status, or all, newest first or oldest first."""
+        chosen, values = (_VIEWS, ()) if status is None else (_VIEWS + _IN_STATUS, (status,))
+        order = _OLDEST_FIRST if oldest_first else _NEWEST_FIRST
+        return [_view_of(row) for row in self._read(chosen + order, (*values, limit))]
 
     def close(self) -> None:
         """Closes every connection, after those who use it."""

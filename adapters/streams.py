@@ -1,7 +1,7 @@
 """What the function that answers doorbells is handed: records of the ledger's stream, and messages of the queue.
 
 aws:dynamodb, INSERT           a commit: its action has to be looked at, and others may have to be told
-aws:dynamodb, MODIFY, REMOVE   somebody tampered with the ledger: told loudly, and passed over
+aws:dynamodb, MODIFY, REMOVE   somebody tampered with the ledger, and a person has to know: will be set aside
 aws:dynamodb, another table    passed over
 aws:sqs                        `{"action_id": ..., "announce": [versions]}`; `announce` may be missing
 anything else                  cannot be understood, and will be set aside
@@ -81,7 +81,8 @@ def _commit(record: Mapping[Any, Any]) -> Iterator[Knock]:
     match record:
         case {"eventName": "MODIFY" | "REMOVE" as what}:
             # The ledger's items are never changed or deleted: nobody of ours did that.
-            log.error("the ledger was tampered with: %s of %s", what, _key(body), extra={"event_id": event_id})
+            problem = f"the ledger was tampered with: {what} of {_key(body)}, says the record {event_id}"
+            yield Knock(name, event_id, _action_id(body), problem=problem)
         case {"eventName": "INSERT"}:
             yield _inserted(body, name, event_id)
         case _:
@@ -117,6 +118,13 @@ def _is_event(event: object) -> bool:
     return False
 
 
+def _action_id(body: object) -> str | None:
+    match body:
+        case {"Keys": {"pk": {"S": str(action_id)}}} if action_id:
+            return action_id
+    return None
+
+
 def _key(body: object) -> str:
     match body:
         case {"Keys": {"pk": {"S": str(action_id)}, "sk": {"N": str(first)}}}:
@@ -133,11 +141,11 @@ def _message(record: Mapping[Any, Any]) -> Knock:
     try:
         body = read_text(record["body"] if isinstance(record.get("body"), str) else "")
     except MalformedRequest as malformed:
-        return Knock(name, event_id, problem=f"its body is no doorbell: {malformed.message}")
+        return Knock(name, event_id, problem=f"its body is no doorbell: {malformed.message}", is_message=True)
     match body:
         case {"action_id": str(action_id)} if action_id:
-            return Knock(name, event_id, action_id, announce=_versions(body.get("announce")))
-    return Knock(name, event_id, problem="its body names no action_id")
+            return Knock(name, event_id, action_id, announce=_versions(body.get("announce")), is_message=True)
+    return Knock(name, event_id, problem="its body names no action_id", is_message=True)
 
 
 def _versions(announce: object) -> tuple[int, ...]:

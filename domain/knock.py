@@ -18,3 +18,5 @@ class Knock:
     """Versions that others are to hear of."""
     problem: str | None = None
     """Why it cannot be understood, where it cannot."""
+    is_message: bool = False
+    """It came out of the queue, which forgets it once it is done."""

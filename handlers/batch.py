@@ -3,8 +3,12 @@ delivered the batch hears which of its records have to come again.
 
     the ledger or another service cannot be used now, or there is no time left   the record comes again
     the record or its action cannot be read, or breaks whoever works on it       quarantine, once
+    others do not take the news now                                              a message tells them later
     others will never take the news                                              quarantine, once
-    the quarantine cannot be reached either                                      the record comes again
+    the quarantine, or the queue of those messages, cannot be reached either     the record comes again
+
+A stream delivers again all that follows its first failure, so a receiver that is down must not be one. A message of the
+queue comes again by itself: one whose news are not taken fails, and one that is set aside is set aside each time.
 
 Records may come twice, late and out of order: an action is read before anything is decided.
 """
@@ -21,7 +25,7 @@ from typing import TypeAlias
 
 from domain.errors import LedgerError
 from domain.knock import Knock
-from domain.ports import Case
+from domain.ports import Case, News
 from handlers.announce import Announce, Untold
 from handlers.doorbell import Rung
 from handlers.execute import Deadline
@@ -85,18 +89,26 @@ class Batch:
             return _Answer(is_done=True, quarantined=int(visited.anew))
         if not isinstance(visited, Rung):
             return _Answer(is_done=False)
-        versions = _versions(group)
         try:
-            news = self._announce.news(visited.action, versions, newest=_newest(group))
-            quarantined = self._announce(news, deadline)
-        except (LedgerError, Untold) as error:
+            news = self._announce.news(visited.action, _versions(group), newest=_newest(group))
+        except LedgerError as error:
             log.warning("%s: others are not told yet: %s", visited.action.id, error)
             return _Answer(is_done=False)
+        return self._tell(news, deadline, is_message=_is_message(group))
+
+    def _tell(self, news: Sequence[News], deadline: Deadline, *, is_message: bool) -> _Answer:
+        quarantined = 0
+        try:
+            quarantined = self._announce(news, deadline, is_message=is_message)
+        except Untold as untold:
+            log.warning("others are not told yet: %s", untold)
+            if is_message or not self._announce.later(news):
+                return _Answer(is_done=False)
         return _Answer(True, quarantined, {piece.version: piece.response["status"] for piece in news})
 
     def _visited(self, group: Sequence[Knock], deadline: Deadline) -> Visited:
         first = group[0]
-        case = Case(first.action_id, first.event_id, first.problem or "", _versions(group))
+        case = Case(first.action_id, first.event_id, first.problem or "", _versions(group), _is_message(group))
         if first.action_id is None or first.problem:
             return self._visit.put_aside(case)
         return self._visit(first.action_id, deadline, case, newest=_newest(group))
@@ -104,6 +116,10 @@ class Batch:
 
 def _versions(group: Iterable[Knock]) -> tuple[int, ...]:
     return tuple(sorted({version for knock in group for version in knock.announce}))
+
+
+def _is_message(group: Iterable[Knock]) -> bool:
+    return any(knock.is_message for knock in group)
 
 
 def _newest(group: Iterable[Knock]) -> int | None:

@@ -25,10 +25,11 @@ class Kept(Enum):
 
 
 class SetAside:
-    """Hands each case to the quarantine once, as far as this process remembers.
+    """Hands each case to the quarantine: once, as far as this process remembers, where it would come again by itself.
 
     The quarantine is told twice rather than not at all: by another process that meets the same action, and by the same
-    one once it has forgotten.
+    one once it has forgotten. What came as a message is kept each time, or nobody would have it any more: a person may
+    have moved it back too early.
     """
 
     def __init__(self, world: World) -> None:
@@ -37,9 +38,9 @@ class SetAside:
         self._told: OrderedDict[_Name, None] = OrderedDict()
 
     def __call__(self, case: Case) -> Kept:
-        name = (case.action_id or case.event_id, case.announce)
+        name = (case.action_id or case.event_id, case.announce, case.problem)
         told = {"action_id": case.action_id, "event_id": case.event_id}
-        if self._remembers(name):
+        if self._remembers(name) and not case.is_message:
             log.info("%s was set aside before: %s", name[0], case.problem, extra=told)
             return Kept.BEFORE
         log.error("%s is set aside: %s", case.action_id or case.event_id, case.problem, extra=told)
@@ -62,4 +63,4 @@ class SetAside:
                 self._told.popitem(last=False)
 
 
-_Name: TypeAlias = tuple[str, tuple[int, ...]]
+_Name: TypeAlias = tuple[str, tuple[int, ...], str]

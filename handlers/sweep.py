@@ -1,7 +1,7 @@
 """The sweep: works through what is due and was not rung for, so that a lost doorbell costs a minute and no more.
 
-It goes on from where the last one left off, and moves on only past what it left nothing of. What was set aside counts
-as done: it is for people now.
+It goes on from where the last one left off, and moves on only past what it left nothing of: what lies after that is
+worked through all the same, and looked at again next time. What was set aside counts as done: it is for people now.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from domain.ports import Case, World
 from handlers.doorbell import Rung
 from handlers.execute import Deadline
 from handlers.visit import Aside, Undone, Visit
+from handlers.work import POISON
 from projections.agenda import StoredAgenda
 from projections.unswept import Unswept
 from projections.view import ActionView
@@ -31,8 +32,8 @@ THREADS = 16
 """Actions that are looked at beside each other."""
 MOST_DUE = 10_000
 """Actions of one stretch that a sweep takes on."""
-MOST_DOUBTS = 1_000
-"""Doubts among which the oldest is looked for."""
+MOST_DOUBTS = 20
+"""Doubts among which the oldest is looked for: those of the actions that were born first."""
 
 
 _End: TypeAlias = datetime | Undone | Aside | None
@@ -82,12 +83,13 @@ class Sweep:
         """Raises LedgerUnavailable when the agenda cannot be read, and ConfigurationError."""
         began = self._world.clock.now()
         ends: list[_End] = []
+        left_nothing = True
         for stretch in self._unswept.stretches(began, MOST_DUE):
             found = self._visit_all(stretch.due, deadline, event_id=f"sweep:{to_text(began)}")
             ends += found
-            if Undone() in found or len(found) == MOST_DUE:
-                break
-            self._move_on(stretch.until)
+            left_nothing = left_nothing and Undone() not in found and len(found) < MOST_DUE
+            if left_nothing:
+                self._move_on(stretch.until)
             if not deadline.allows_an_attempt():
                 break
         return SweepReport(
@@ -114,14 +116,19 @@ class Sweep:
             log.warning("the next sweep begins where this one did: %s", unavailable)
 
     def _oldest_doubt(self) -> float | None:
-        """Of the action that was born first. Later questions to its provider do not make its doubt younger."""
         try:
-            rows = self._agenda.views(str(Status.IN_DOUBT), MOST_DOUBTS)
-            return (self._world.clock.now() - self._in_doubt_since(rows[-1])).total_seconds() if rows else 0.0
+            rows = self._agenda.views(str(Status.IN_DOUBT), MOST_DOUBTS, oldest_first=True)
         except LedgerError as error:
             log.warning("nobody can tell how old the oldest doubt is: %s", error)
             return None
+        now = self._world.clock.now()
+        return max([0.0, *((now - self._in_doubt_since(row)).total_seconds() for row in rows)])
 
     def _in_doubt_since(self, row: ActionView) -> datetime:
-        life = self._ledger.events_of(row.action_id)
+        """Later questions to its provider do not make a doubt younger."""
+        try:
+            life = self._ledger.events_of(row.action_id)
+        except (LedgerError, *POISON) as error:
+            log.warning("%s is in doubt, and nobody can tell for how long: %s", row.action_id, error)
+            return row.updated
         return max((event.timestamp for event in life if event.life is Life.IN_DOUBT), default=row.updated)

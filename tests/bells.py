@@ -117,13 +117,16 @@ def failures(*records: Record) -> dict[str, Any]:
 
 @dataclass
 class FakeDoorbells:
-    """Rings that were asked for: `(action_id, after)`."""
+    """Rings that were asked for, `(action_id, after)`, and what some of them announce, `(action_id, versions)`."""
 
     failure: Failure | None = None
     asked: list[tuple[str, float]] = field(default_factory=list)
+    announced: list[tuple[str, list[int]]] = field(default_factory=list)
 
-    def ring_later(self, action_id: str, *, after: float) -> Failure | None:
+    def ring_later(self, action_id: str, *, after: float, announce: Sequence[int] = ()) -> Failure | None:
         self.asked.append((action_id, after))
+        if announce:
+            self.announced.append((action_id, list(announce)))
         return self.failure
 
 

@@ -17,6 +17,8 @@ LEAST_TIME = 5.0
 """Seconds. With less than this left, no attempt starts."""
 LEAST_TIME_TO_ACCEPT = 1.0
 """Seconds. With less than this left, nothing is accepted any more: its answer might never go out."""
+TIME_TO_ACCEPT = 0.02
+"""Seconds kept for each request that has yet to be recorded: none is lost because those before it took long."""
 
 
 class Invocation:
@@ -42,10 +44,6 @@ class Invocation:
             return None
         remaining = self._remaining(self._context) - kept
         return remaining - TIME_TO_ANSWER if remaining >= LEAST_TIME else 0.0
-
-    @property
-    def allows_an_attempt(self) -> bool:
-        return self._context is None or self._remaining(self._context) >= LEAST_TIME
 
     @property
     def allows_to_accept(self) -> bool:

@@ -7,8 +7,9 @@ nothing will, `held` of one of which nothing happened and a person has to decide
 `partial`: something succeeded, is still on its way, or is in doubt.
 
 Each action is answered at its own place, with the response of the contract. One that fails stops no other, unless the
-plan says `"on_failure": "stop"`. What was never recorded has no action id: `not_started`. In a plan that asks for
-human review each action is accepted, and held until a person approves or denies it.
+plan says `"on_failure": "stop"`: then one that is held stops those after it, too. What was never recorded has no action
+id: `not_started`. In a plan that asks for human review each action is accepted, and held until a person approves or
+denies it.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from agents.execution_agent.doors.invocation import Invocation
+from agents.execution_agent.doors.invocation import TIME_TO_ACCEPT, Invocation
 from agents.execution_agent.doors.plan_request import Plan, read_plan
 from domain.errors import ErrorReport, LedgerError, MalformedRequest
 from domain.lifecycle import Status
@@ -32,8 +33,6 @@ log = logging.getLogger("execution_agent.doors")
 
 NOT_STARTED = "not_started"
 
-TIME_TO_ACCEPT = 0.02
-"""Seconds kept for each action that has yet to be recorded: none is lost because those before it took long."""
 ROOM_FOR_WHOLE_ANSWERS = 4_000_000
 """Bytes. Lambda takes 6 MB from a function, and fails one that says more: what was done would go untold."""
 LONGEST_SHORTENED = 200
@@ -86,7 +85,7 @@ def _carried_out(agent: ExecutionAgent, plan: Plan, invocation: Invocation) -> I
             not_started = _LEDGER_GONE
             yield _unrecorded(Status.IN_DOUBT, "ledger", _LEDGER_FAILED.format(plan.decision_id))
             continue
-        if plan.stops and response["status"] not in (Status.SUCCEEDED, Status.HELD):
+        if plan.stops and response["status"] != Status.SUCCEEDED:
             not_started = _STOPPED
         yield response
 

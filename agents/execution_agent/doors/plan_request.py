@@ -99,6 +99,9 @@ def _problems(event: Mapping[str, Any]) -> Iterator[FieldError]:
         yield FieldError("decision", Code.INVALID_TYPE, f"must be an object, this is {kind_of(decision)}")
     if event.get("on_failure") not in (None, "continue", "stop"):
         yield FieldError("on_failure", Code.INVALID_OPTIONS, "must be continue or stop")
+    if held is True and event.get("on_failure") == "stop":
+        message = "cannot be stop in a plan that asks for human review: people approve one by one, in any order"
+        yield FieldError("on_failure", Code.INVALID_OPTIONS, message)
 
 
 def _request_of(action: object, correlation_id: object, decision: Mapping[str, Any], name: str) -> object:

@@ -1,7 +1,8 @@
 """A queue of requests: each message's body is one, and the message's id its key where it brings none.
 
-A message is done once its request is answered, refused or not. It fails, and comes again, only when nothing could be
-recorded or no time was left to begin. Of a FIFO queue, what follows a failed message in its group fails with it.
+A message is done once its request is recorded or refused: what there is no time to attempt is accepted, and carried out
+later. It fails, and comes again, only when nothing could be recorded. Of a FIFO queue, what follows a failed message in
+its group fails with it, so that requests are recorded in their order.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from agents.execution_agent.doors.invocation import Invocation
+from agents.execution_agent.doors.invocation import TIME_TO_ACCEPT, Invocation
 from agents.execution_agent.doors.keyed import under_key
 from domain.errors import ConfigurationError, LedgerError, MalformedRequest
 from domain.json_text import read_text
@@ -25,14 +26,18 @@ log = logging.getLogger("execution_agent.doors")
 
 
 class NoTimeLeft(Exception):
-    """Lambda ends the function before an attempt could be recorded. Nothing was begun."""
+    """Lambda ends the function before a request could be recorded. Nothing was begun."""
 
 
 def answer(agent: ExecutionAgent, event: Mapping[str, Any], invocation: Invocation) -> dict[str, Any]:
     """`{"batchItemFailures": [{"itemIdentifier"}]}`: the messages that come again."""
 
+    later = len(event["Records"])
+
     def carry_out(record: SQSRecord) -> None:
-        _carry_out(agent, record, invocation)
+        nonlocal later
+        later -= 1
+        _carry_out(agent, record, invocation, later)
 
     processor = _processor(event)
     with processor(records=event["Records"], handler=carry_out):
@@ -63,9 +68,9 @@ def _is_in_order(record: Mapping[str, Any]) -> bool:
     return False
 
 
-def _carry_out(agent: ExecutionAgent, record: SQSRecord, invocation: Invocation) -> None:
-    """Raises whatever shall bring the message again."""
-    if not invocation.allows_an_attempt:
+def _carry_out(agent: ExecutionAgent, record: SQSRecord, invocation: Invocation, later: int) -> None:
+    """`later` messages are still to be recorded after this one. Raises whatever shall bring the message again."""
+    if not invocation.allows_to_accept:
         raise NoTimeLeft
     try:
         request = under_key(read_text(record.body), record.message_id)
@@ -73,7 +78,7 @@ def _carry_out(agent: ExecutionAgent, record: SQSRecord, invocation: Invocation)
         log.warning("the message %s is no request and is dropped: %s", record.message_id, malformed.message)
         return
     try:
-        response = agent.process(request, wait=invocation.wait())
+        response = agent.process(request, wait=invocation.wait(kept=later * TIME_TO_ACCEPT))
     except LedgerError as error:
         log.error("the message %s comes again: %s", record.message_id, error)
         raise

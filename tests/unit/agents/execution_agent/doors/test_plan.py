@@ -201,11 +201,9 @@ def test_a_plan_that_asks_for_review_is_accepted_and_held_until_a_person_decides
     asked = plan(action("Ada"), action("Ben"), human_review_required=True, review_notes="Ben is\ud800 new\n")
     reply = answer(agent, asked, Context())
     assert (reply["status"], reply["totals"]) == ("held", {"held": 2})
-    assert reply["actions"][0]["result"]["held"] == {
-        "rule": "human_review",
-        "message": "the decision agent asks that a person looks at it first",
-        "details": {"review_notes": "Ben is  new "},
-    }
+    held = reply["actions"][0]["result"]["held"]
+    assert (held["rule"], held["details"]) == ("human_review", {"review_notes": "Ben is  new "})
+    assert held["message"] == "the decision agent asks that a person looks at it first"
     assert provider.attempts == []
     ada, ben = [response["action_id"] for response in reply["actions"]]
     agent.approve(ada, actor="ada", reason="fine")
@@ -215,9 +213,13 @@ def test_a_plan_that_asks_for_review_is_accepted_and_held_until_a_person_decides
     assert len(provider.attempts) == 1
 
 
-def test_a_plan_that_asks_for_review_holds_all_of_it_even_if_it_stops_at_failures() -> None:
-    asked = plan(action("Ada"), action("Ben"), human_review_required=True, on_failure="stop")
-    assert answer(agent_with(), asked, Context())["totals"] == {"held": 2}
+def test_a_plan_that_stops_does_not_go_on_past_what_a_person_has_to_approve() -> None:
+    provider = ScriptedProvider()
+    held = {"type": "greet_reversibly", "parameters": {"name": "Eve"}}
+    reply = answer(agent_with(provider), plan(held, action("Ada"), on_failure="stop"), Context())
+    assert statuses(reply) == ["held", "not_started"]
+    assert reply["status"] == "held"
+    assert provider.attempts == []
 
 
 def test_a_reviewed_plan_that_is_sent_again_is_a_duplicate() -> None:
@@ -242,6 +244,7 @@ def test_what_is_refused_of_a_plan_that_asks_for_review_is_refused_at_once() -> 
         (plan(action(), human_review_required="yes"), "invalid_type", "human_review_required"),
         (plan(action(), decision="d-1"), "invalid_type", "decision"),
         (plan(action(), on_failure="panic"), "invalid_options", "on_failure"),
+        (plan(action(), human_review_required=True, on_failure="stop"), "invalid_options", "on_failure"),
     ],
 )
 def test_what_is_wrong_with_the_plan_itself_stops_all_of_it(whole: dict[str, Any], code: str, field: str) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from agents.execution_agent.agent import ExecutionAgent
 from agents.execution_agent.handler import answer
+from domain.errors import ConfigurationError
 from tests.house import settings
 from tests.lambda_calls import Context
 
@@ -34,6 +35,7 @@ def context_of(name: str) -> Context:
 def comparable(reply: Any, outbox: Path) -> Any:
     """As infra/events/README.md says."""
     text = json.dumps(reply).replace(str(outbox), "<outbox>")
+    text = re.sub(r'"request_hash": "[0-9a-f]{64}"', '"request_hash": "<request_hash>"', text)
     return json.loads(re.sub(r"act_[0-9a-z]{26}", "<action_id>", text))
 
 
@@ -42,6 +44,13 @@ def test_a_recorded_event_is_answered_as_it_was_recorded(name: str, tmp_path: Pa
     with ExecutionAgent(settings({"EXECUTION_AGENT_EMAIL": f"outbox:{tmp_path}"})) as agent:
         reply = answer(agent, recorded(name), context_of(name))
     assert comparable(reply, tmp_path) == recorded(f"{name}.reply")
+
+
+def test_a_recorded_event_that_nobody_reads_the_answer_of_fails_the_function() -> None:
+    with ExecutionAgent(settings({})) as agent, pytest.raises(ConfigurationError) as raised:
+        answer(agent, recorded("unknown_s3"), Context())
+    told = {"errorType": type(raised.value).__name__, "errorMessage": str(raised.value)}
+    assert told == recorded("unknown_s3.error")
 
 
 def test_there_is_a_recorded_event_for_every_door() -> None:

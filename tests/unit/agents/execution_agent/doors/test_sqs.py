@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -92,29 +93,43 @@ def test_a_ledger_that_is_not_there_at_all_brings_all_of_them_again() -> None:
 
 
 class Slow(ScriptedProvider):
-    """Four seconds for each."""
+    """Takes its time for each."""
 
-    def __init__(self, clock: FakeClock) -> None:
+    def __init__(self, clock: FakeClock, seconds: float) -> None:
         super().__init__()
-        self._clock = clock
+        self._clock, self._seconds = clock, seconds
 
     def __call__(self, attempt: Attempt) -> Outcome:
-        self._clock.pass_time(4.0)
+        self._clock.pass_time(self._seconds)
         return super().__call__(attempt)
 
 
-def slow_house() -> tuple[ExecutionAgent, Slow, FakeClock]:
+def slow_house(seconds: float = 4.0) -> tuple[ExecutionAgent, Slow, FakeClock]:
     clock = FakeClock()
-    provider = Slow(clock)
+    provider = Slow(clock, seconds)
     return agent_with(world=fake_world(clock=clock, extras={"provider": provider})), provider, clock
 
 
-def test_with_too_little_time_left_nothing_of_the_rest_is_begun() -> None:
+def test_with_too_little_time_left_for_an_attempt_the_rest_is_accepted() -> None:
     agent, provider, clock = slow_house()
     event = batch(*[message(f"m-{number}", greet()) for number in range(4)])
-    assert answer(agent, event, Context(12.0, clock=clock)) == failures("m-2", "m-3")
-    assert (len(provider.attempts), len(agent.list_actions())) == (2, 2)
-    assert provider.attempts[1].timeout == pytest.approx(12.0 - 4.0 - 3.0)
+    assert answer(agent, event, Context(12.0, clock=clock)) == failures()
+    assert Counter(row["status"] for row in agent.list_actions()) == {"succeeded": 2, "scheduled": 2}
+    assert provider.attempts[1].timeout == pytest.approx(12.0 - 4.0 - 3.0 - 2 * 0.02)
+
+
+def test_targets_that_take_all_the_time_that_there_is_keep_no_request_from_being_recorded() -> None:
+    agent, _, clock = slow_house(56.0)
+    event = batch(*[message(f"m-{number}", greet()) for number in range(10)])
+    assert answer(agent, event, Context(60.0, clock=clock)) == failures()
+    assert Counter(row["status"] for row in agent.list_actions()) == {"succeeded": 1, "scheduled": 9}
+
+
+def test_without_the_time_to_record_anything_the_rest_comes_again() -> None:
+    agent, _, clock = slow_house(11.1)
+    event = batch(*[message(f"m-{number}", greet()) for number in range(3)])
+    assert answer(agent, event, Context(12.0, clock=clock)) == failures("m-1", "m-2")
+    assert len(agent.list_actions()) == 1
 
 
 def test_of_a_fifo_queue_what_follows_a_failed_message_in_its_group_waits_for_it() -> None:

@@ -1,8 +1,9 @@
-"""What came through no door is refused, and told what it looked like; nothing that is sent ever raises."""
+"""What came through no door is told what it looked like: refused where somebody reads that, else the function fails."""
 
 from __future__ import annotations
 
 import json
+import logging
 import time
 from typing import Any
 
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from agents.execution_agent.doors.telling import door_of
 from agents.execution_agent.handler import answer
+from domain.errors import ConfigurationError
 from tests.house import agent_with
 from tests.lambda_calls import RESPONSE, Context
 
@@ -26,14 +28,9 @@ LOOKS: list[tuple[Any, str]] = [
     ({"StatusCode": 200, "Payload": "x"}, "boto3"),
     ({"action_id": "act_1", "status": "succeeded"}, "a response of the execution agent"),
     ({"actions": {"type": "greet"}}, "a plan whose actions are an object"),
-    ({"Records": [{"eventSource": "aws:s3"}]}, "aws:s3"),
-    ({"Records": [{"EventSource": "aws:sns"}]}, "aws:sns"),
-    ({"Records": [{"eventSource": "aws:sqs", "body": "{}"}]}, "messageId"),
-    ({"Records": []}, "event source"),
     ({"httpMethod": "POST", "resource": "/actions", "body": "{}"}, "payload format 2.0"),
     ({"httpMethod": "POST", "requestContext": {"elb": {}}}, "load balancer"),
-    ({"version": "1.0", "requestContext": {}, "requestPayload": {}, "responsePayload": {}}, "payload format 1.0"),
-    ({"requestContext": {"condition": "RetriesExhausted"}, "requestPayload": {}}, "Lambda destination"),
+    ({"version": "1.0", "requestContext": {}}, "payload format 1.0"),
     ({"key1": "secret", "key2": 2}, "the members key1, key2"),
     ({f"member{number}": number for number in range(50)}, "member7, ..."),
     ({7: 1, "\u202e": 2}, "the members 7, \\u202e"),
@@ -41,14 +38,42 @@ LOOKS: list[tuple[Any, str]] = [
 
 
 @pytest.mark.parametrize(("event", "look"), LOOKS)
-def test_the_refusal_says_what_it_looked_like(event: Any, look: str) -> None:
-    response = answer(agent_with(), event, Context())
+def test_the_refusal_says_what_it_looked_like(event: Any, look: str, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING):
+        response = answer(agent_with(), event, Context())
+    assert "refused: this looks like" in caplog.text
+    assert look in caplog.text
+    assert "secret" not in caplog.text
     assert set(response) == RESPONSE
     assert (response["status"], response["action_id"], response["result"]) == ("rejected", None, None)
     assert response["error"]["code"] == "malformed"
     assert look in response["error"]["message"]
     assert "secret" not in json.dumps(response)
     assert "action_type" in response["error"]["message"]
+
+
+SQS = {"eventSource": "aws:sqs", "messageId": "m-1", "body": "{}"}
+ANSWERED_TO_NOBODY: list[tuple[Any, str]] = [
+    ({"Records": [{"eventSource": "aws:s3", "s3": {"object": {"key": "secret"}}}]}, "aws:s3"),
+    ({"Records": [{"EventSource": "aws:sns", "Sns": {"Message": "secret"}}]}, "aws:sns"),
+    ({"Records": [{"eventSource": "aws:kinesis", "kinesis": {"data": "secret"}}]}, "aws:kinesis"),
+    ({"Records": [{"eventSource": "aws:dynamodb", "eventName": "INSERT", "dynamodb": {}}]}, "aws:dynamodb"),
+    ({"Records": [SQS, {"eventSource": "aws:sqs", "body": "secret"}]}, "messageId"),
+    ({"Records": []}, "event source"),
+    ({"Records": None}, "event source"),
+    ({"version": "1.0", "requestContext": {"condition": "Success"}, "requestPayload": {}}, "Lambda destination"),
+    ({"requestContext": {"condition": "RetriesExhausted"}, "requestPayload": "secret"}, "Lambda destination"),
+]
+
+
+@pytest.mark.parametrize(("event", "look"), ANSWERED_TO_NOBODY)
+def test_where_nobody_reads_a_refusal_the_function_fails(
+    event: Any, look: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.raises(ConfigurationError, match=look) as raised:
+        answer(agent_with(), event, Context())
+    assert look in caplog.text
+    assert "secret" not in f"{raised.value} {caplog.text}"
 
 
 SIX_MEGABYTES = "x" * 6_000_000
@@ -174,8 +199,13 @@ CONTEXT = st.none() | st.builds(Context, st.sampled_from([0.0, 2.0, 30.0]), cust
 
 @settings(max_examples=300)
 @given(damaged(EVENT), CONTEXT)
-def test_whatever_comes_is_answered_in_json_and_never_raises(event: Any, context: Context | None) -> None:
-    reply = answer(agent_with(), event, context)
+def test_whatever_comes_is_answered_in_json_unless_nobody_reads_it(event: Any, context: Context | None) -> None:
+    try:
+        reply = answer(agent_with(), event, context)
+    except ConfigurationError:
+        assert "Records" in event
+        assert door_of(event, context).__name__.endswith(".unknown")  # type: ignore[attr-defined]
+        return
     assert isinstance(json.loads(json.dumps(reply)), dict)
     if door_of(event, context).__name__.endswith(".unknown"):  # type: ignore[attr-defined]
         assert (reply["status"], reply["error"]["code"]) == ("rejected", "malformed")
