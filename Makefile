@@ -4,18 +4,19 @@ VENV := .venv
 BIN := $(VENV)/bin
 ENGINE := .venv-engine
 INFRA := .venv-infra
+WHEELS := dist/wheels
 # What functions run on: x86_64 or arm64. Further parameters of infra/template.yaml go to PARAMETERS.
 ARCHITECTURE ?= x86_64
 PARAMETERS ?=
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help install run test check bench e2e cost local-aws simulate storm mutants package deploy lint-infra lock clean
+.PHONY: help install run test check bench e2e cost local-aws simulate storm mutants conformance guard package deploy lint-infra lock clean
 
 help:
 	@sed -n 's/^## //p' Makefile
 
 ## make install  .venv with every extra and the test tools, .venv-engine with the local AWS, .venv-infra with a linter
-install: $(VENV)/.ready $(ENGINE)/.ready $(INFRA)/.ready
+install: $(VENV)/.ready $(ENGINE)/.ready $(INFRA)/.ready $(WHEELS)/.ready
 
 $(VENV)/.ready: requirements/dev.txt pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -33,6 +34,11 @@ $(ENGINE)/.ready: requirements/engine.txt
 $(INFRA)/.ready: requirements/infra.txt
 	test -x $(INFRA)/bin/python || $(PYTHON) -m venv $(INFRA)
 	$(INFRA)/bin/python -m pip install --quiet --no-compile --require-hashes -r requirements/infra.txt
+	touch $@
+
+# What a package is made of, for Lambda and for this machine: with it, tests need no network.
+$(WHEELS)/.ready: requirements/lambda.txt infra/package.py $(VENV)/.ready
+	$(BIN)/python -c "from infra.package import wheels; from tests.lambda_runtime import THIS_ARCHITECTURE, THIS_PYTHON; wheels(); wheels(python=THIS_PYTHON, architecture=THIS_ARCHITECTURE)"
 	touch $@
 
 ## make run      carries out the example on this machine and tells its story
@@ -67,9 +73,10 @@ cost: install
 local-aws: $(VENV)/.ready $(ENGINE)/.ready
 	@$(BIN)/python -m infra.local_aws
 
-## make simulate 20,000 seeds of the whole agent in one event loop: every fault, every promise
+## make simulate 20,000 seeds of the whole agent in one event loop, and 10,000 workflows: every fault, every promise
 simulate: $(VENV)/.ready
 	$(BIN)/python -m tests.simulation --seeds 20000 --actions 30 --workers 3 --processes 2
+	$(BIN)/python -m tests.simulation --seeds 2500 --actions 4 --workflows 4
 
 ## make storm    20,000 kills of real processes, on SQLite and on DynamoDB: the matrix of what became of each
 storm: install
@@ -78,6 +85,14 @@ storm: install
 ## make mutants  bugs planted in the recovery rules, and what notices each
 mutants: $(VENV)/.ready
 	$(BIN)/python -m tests.simulation.mutants
+
+## make conformance  every action type before its provider: every status, every trouble, every promise
+conformance: $(VENV)/.ready
+	$(BIN)/python -m tests.contract.action_conformance --all
+
+## make guard    100,000 spellings of addresses: the guard and the system's parsers agree
+guard: $(VENV)/.ready
+	$(BIN)/python -m tests.address_spellings
 
 ## make package  the functions' zip for AWS Lambda, the same bytes each time: dist/execution-agent.zip
 package: $(VENV)/.ready

@@ -9,12 +9,15 @@ webhook. Commits that come close together share an invocation of the consumer; t
 from __future__ import annotations
 
 import argparse
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from bench import prices
 from bench.metered import MeteredAgent, Usage, metered_agent
 from bench.report import Figure, Target, at_most, exactly, lines_of
+from tests.e2e.deployment import local_package
 from tests.e2e.hooks import SINK, refuses_each_once, takes
 
 BILLED = 0.1
@@ -50,7 +53,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.cost", description="What 1,000 actions cost on AWS.")
     parser.add_argument("--actions", type=int, default=20, help="actions that are counted, each way")
     actions = parser.parse_args().actions
-    with metered_agent() as agent:
+    with tempfile.TemporaryDirectory(prefix="cost-") as folder, metered_agent(local_package(Path(folder))) as agent:
         for way in WAYS:
             print("\n".join(lines_of(way.name, list(figures(way, actions, agent)))), flush=True)
         print("\n".join(lines_of("Nothing is asked for", list(idle(agent)))))
@@ -99,7 +102,8 @@ def carried_out(way: Way, actions: int, agent: MeteredAgent) -> Usage:
 
 
 def idle(agent: MeteredAgent) -> Iterator[Figure]:
-    """The sweep that finds nothing to do, every minute."""
+    """The sweep that finds nothing to do, every minute. The first one of all looks further back."""
+    agent.deployment.invoke({}, function="Sweep")
     with agent.metered() as usage:
         agent.deployment.invoke({}, function="Sweep")
     yield Figure("requests to DynamoDB", usage.asked.of("dynamodb"), "a sweep", counted=True)

@@ -20,8 +20,8 @@ from bench.scale import Scale
 from bench.sink import HOST, running_sink
 from bench.starts import ROOT
 from bench.workload import WEBHOOK_REQUEST
-from infra.package import build, wheels
-from tests.lambda_runtime import THIS_PYTHON, make_runtime
+from infra.package import build, compiler_for, wheels
+from tests.lambda_runtime import THIS_ARCHITECTURE, THIS_PYTHON, make_runtime
 
 TITLE = "Lambda, the package under the real runtime client (the floor is two put_item with boto3, and the same POST)"
 
@@ -86,7 +86,8 @@ def _warm(ours: Function, floor: Function, scale: Scale) -> Iterator[Figure]:
 
 
 def _unpacked(directory: Path) -> Path:
-    package = build(directory / "package.zip", wheels(python=THIS_PYTHON))
+    fetched = wheels(python=THIS_PYTHON, architecture=THIS_ARCHITECTURE)
+    package = build(directory / "package.zip", fetched, compiler=compiler_for(THIS_PYTHON))
     with ZipFile(package) as archive:
         archive.extractall(directory / "package")
     return directory / "package"

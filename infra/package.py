@@ -1,5 +1,8 @@
 """The package of the functions: their code and what it needs, in a zip whose bytes depend on nothing else.
 
+A function cannot write to its folder, so what it often loads is compiled beforehand, by a Python of the version that
+will run it: this one, else the python3.13 on the path.
+
     python -m infra.package [--python 3.13] [--architecture x86_64] [--output dist/execution-agent.zip]
 
 The wheels are those that requirements/lambda.txt pins, hash by hash. They are read, never installed: so nothing of this
@@ -11,10 +14,11 @@ from __future__ import annotations
 import argparse
 import hashlib
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
@@ -35,12 +39,24 @@ LEFT_OUT = frozenset(
         "apsw",
         # The runtime brings the AWS SDK along.
         *("boto3", "botocore", "s3transfer", "python-dateutil", "six", "urllib3"),
+        # cffi needs it when something is built.
+        "pycparser",
     }
 )
 """Distributions that requirements/lambda.txt pins and a function does without."""
 
 _UNUSED_FOLDERS = frozenset({"__pycache__", "tests", "licenses"})
-_UNUSED_SUFFIXES = frozenset({".c", ".pyc", ".pyi", ".pyx", ".typed"})
+_UNUSED_SUFFIXES = frozenset({".c", ".css", ".js", ".pyc", ".pyi", ".pyx", ".typed"})
+_SELDOM_LOADED = (
+    # A login by key to Salesforce.
+    *("cffi/", "cryptography/"),
+    # International names.
+    "idna/",
+    # Older interfaces, and what no door uses; utilities/batch is for queues, where nobody waits.
+    *("pydantic/deprecated/", "pydantic/v1/"),
+    *("aws_lambda_powertools/event_handler/", "aws_lambda_powertools/utilities/"),
+)
+"""What is not worth its size when compiled."""
 _ALWAYS_THE_SAME = (1980, 1, 1, 0, 0, 0)
 """When every file was last changed: the earliest moment that a zip can name."""
 
@@ -52,7 +68,8 @@ def main() -> None:
     wanted.add_argument("--architecture", default="x86_64", choices=PLATFORMS)
     wanted.add_argument("--output", default=PACKAGE, type=Path)
     chosen = wanted.parse_args()
-    package = build(chosen.output, wheels(python=chosen.python, architecture=chosen.architecture))
+    fetched = wheels(python=chosen.python, architecture=chosen.architecture)
+    package = build(chosen.output, fetched, compiler=compiler_for(chosen.python))
     print(f"{package}: {package.stat().st_size:,} bytes, sha256 {hashlib.sha256(package.read_bytes()).hexdigest()}")
 
 
@@ -75,16 +92,44 @@ def carried(requirements: str) -> str:
     return "".join(pin for pin in pins if pin.partition("==")[0] not in LEFT_OUT)
 
 
-def build(output: Path, wheels: Iterable[Path], *, root: Path = ROOT) -> Path:
-    """Writes the package of `root`'s code and of `wheels` to `output`. The same content gives the same bytes."""
+def compiler_for(python: str, *, path: str | None = None) -> str | None:
+    """A Python of this version: the running one, else one on `path`. None where there is none, which stderr is told."""
+    tag = f"cpython-{python.replace('.', '')}"
+    if sys.implementation.cache_tag == tag:
+        return sys.executable
+    found = shutil.which(f"python{python}", path=path)
+    if found and _cache_tag(found) == tag:
+        return found
+    print(
+        f"There is no python{python} on the path, so the package holds no compiled code:"
+        " each cold start of a function compiles what it loads, some 200 ms.",
+        file=sys.stderr,
+    )
+    return None
+
+
+def build(output: Path, wheels: Iterable[Path], *, compiler: str | None, root: Path = ROOT) -> Path:
+    """Writes the package of `root`'s code and of `wheels` to `output`. The same content gives the same bytes.
+
+    `compiler` is a Python of the version that the wheels are for; without one, the package holds sources only. Raises
+    CalledProcessError for code that cannot be compiled.
+    """
     files = dict(_source_files(root))
     for wheel in wheels:
         files.update(_wheel_files(wheel))
+    if compiler:
+        files.update(_compiled({name: files[name] for name in files if _is_worth_compiling(name)}, compiler))
     output.parent.mkdir(parents=True, exist_ok=True)
     with ZipFile(output, "w") as package:
         for name, content in sorted(files.items()):
             package.writestr(_entry(name), content, ZIP_DEFLATED, 9)
     return output
+
+
+def _cache_tag(interpreter: str) -> str:
+    """Empty for what only has the name: a shim without a Python behind it."""
+    command = [interpreter, "-I", "-S", "-c", "import sys; print(sys.implementation.cache_tag)"]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
 
 
 def _fetch(requirements: str, python: str, platform: str, folder: Path) -> None:
@@ -120,6 +165,29 @@ def _wheel_files(wheel: Path) -> Iterator[tuple[str, bytes]]:
         for name in archive.namelist():
             if not name.endswith("/") and _is_of_use(name):
                 yield name, archive.read(name)
+
+
+def _is_worth_compiling(name: str) -> bool:
+    return name.endswith(".py") and not name.startswith(_SELDOM_LOADED)
+
+
+def _compiled(sources: Mapping[str, bytes], compiler: str) -> Iterator[tuple[str, bytes]]:
+    """Compiled code by its name beside the source. It knows its source by that name alone, and never looks at its age.
+
+    One process of its own compiles all, in order: what Python writes depends on what it has compiled before.
+    """
+    command = [
+        *(compiler, "-I", "-S", "-W", "ignore", "-m", "compileall", "-q", "-o", "0"),
+        *("--invalidation-mode", "unchecked-hash", "-i", "-"),
+    ]
+    with tempfile.TemporaryDirectory() as folder:
+        for name, content in sources.items():
+            place = Path(folder) / name
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_bytes(content)
+        subprocess.run(command, cwd=folder, input="\n".join(sorted(sources)), text=True, check=True)
+        for path in Path(folder).rglob("*.pyc"):
+            yield path.relative_to(folder).as_posix(), path.read_bytes()
 
 
 def _is_of_use(name: str) -> bool:

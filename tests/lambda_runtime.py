@@ -5,6 +5,7 @@ Nothing else that is installed here is in its reach, so a package that lacks som
 
 from __future__ import annotations
 
+import platform
 import sys
 from importlib.metadata import distribution
 from pathlib import Path
@@ -17,6 +18,9 @@ BROUGHT_ALONG = (
 
 THIS_PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 """The Python that functions run on here: the one that the tests run on."""
+
+THIS_ARCHITECTURE = "arm64" if platform.machine() in ("aarch64", "arm64") else "x86_64"
+"""This machine's, in the words of Lambda."""
 
 
 def make_runtime(folder: Path) -> Path:

@@ -79,5 +79,5 @@ def eventually(look: Callable[[], Seen], *, within: float = 15.0) -> Seen:
     deadline = time.monotonic() + within
     while not (seen := look()):
         assert time.monotonic() < deadline, f"not seen within {within:.0f} s"
-        time.sleep(0.02)
+        time.sleep(0.05)
     return seen

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -76,3 +77,17 @@ def deployment(cloud: Cloud, webhooks: str) -> Iterator[Deployment]:
     settings = {"RequestsQueue": "yes", "WebhookConfigPath": webhooks, "ClockSkewSeconds": "0"}
     with deployed(cloud, "execution-agent", **settings) as deployment:
         yield deployment
+
+
+@pytest.fixture(scope="session")
+def listener(cloud: Cloud) -> str:
+    """The queue of somebody who hears how actions end."""
+    queues, events = cloud.client("sqs"), cloud.client("events")
+    queue: str = queues.create_queue(QueueName="listener")["QueueUrl"]
+    arn = queues.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    allowed = {"Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}, "Action": "sqs:SendMessage"}
+    policy = {"Version": "2012-10-17", "Statement": [{**allowed, "Resource": arn}]}
+    queues.set_queue_attributes(QueueUrl=queue, Attributes={"Policy": json.dumps(policy)})
+    events.put_rule(Name="listener", EventPattern=json.dumps({"source": ["revops.execution-agent"]}))
+    events.put_targets(Rule="listener", Targets=[{"Id": "queue", "Arn": arn}])
+    return queue

@@ -17,9 +17,9 @@ from zipfile import ZipFile
 
 from agents.execution_agent.agent import ExecutionAgent
 from agents.execution_agent.config import Settings
-from infra.package import build, wheels
+from infra.package import build, compiler_for, wheels
 from tests.e2e.cloud import REGION, Cloud, eventually
-from tests.lambda_runtime import THIS_PYTHON, bootstrap, make_runtime
+from tests.lambda_runtime import THIS_ARCHITECTURE, THIS_PYTHON, bootstrap, make_runtime
 
 TEMPLATE = Path(__file__).resolve().parents[2] / "infra" / "template.yaml"
 SENDER = "revops@example.com"
@@ -129,7 +129,8 @@ class Deployment:
 
 def local_package(folder: Path) -> bytes:
     """The package for this machine's Python, with the start of a `provided` runtime beside its code."""
-    package = build(folder / PACKAGE, wheels(python=THIS_PYTHON))
+    fetched = wheels(python=THIS_PYTHON, architecture=THIS_ARCHITECTURE)
+    package = build(folder / PACKAGE, fetched, compiler=compiler_for(THIS_PYTHON))
     with ZipFile(package, "a") as archive:
         archive.writestr("bootstrap", bootstrap(make_runtime(folder / "runtime")))
     return package.read_bytes()

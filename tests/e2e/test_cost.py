@@ -13,8 +13,8 @@ ACTIONS = 3
 
 
 @pytest.fixture(scope="module")
-def agent(aws: None) -> Iterator[MeteredAgent]:
-    with metered_agent() as agent:
+def agent(aws: None, package: bytes) -> Iterator[MeteredAgent]:
+    with metered_agent(package) as agent:
         yield agent
 
 

@@ -1,4 +1,8 @@
-"""Each door of the deployed function, once, through the service that it is a door for."""
+"""Each door of the deployed function, once, through the service that it is a door for.
+
+A gateway of AgentCore says in the client context which tool it calls, and the engine hands none to a function: that
+door has its unit tests alone.
+"""
 
 from __future__ import annotations
 

@@ -6,7 +6,6 @@ that is in NOT_SHOWN, with the reason.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 
 import pytest
@@ -74,23 +73,6 @@ def roles(cloud: Cloud, webhooks: str) -> Iterator[Deployment]:
     settings = {"RequestsQueue": "yes", "WebhookConfigPath": webhooks, "ClockSkewSeconds": "0"}
     with deployed(cloud, "roles", **names, **settings) as deployment:
         yield deployment
-
-
-@pytest.fixture(scope="module")
-def listener(cloud: Cloud) -> Iterator[str]:
-    """The queue of somebody who hears how actions end."""
-    queues, events = cloud.client("sqs"), cloud.client("events")
-    queue: str = queues.create_queue(QueueName="listener")["QueueUrl"]
-    arn = queues.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    allowed = {"Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}, "Action": "sqs:SendMessage"}
-    policy = {"Version": "2012-10-17", "Statement": [{**allowed, "Resource": arn}]}
-    queues.set_queue_attributes(QueueUrl=queue, Attributes={"Policy": json.dumps(policy)})
-    events.put_rule(Name="listener", EventPattern=json.dumps({"source": ["revops.execution-agent"]}))
-    events.put_targets(Rule="listener", Targets=[{"Id": "queue", "Arn": arn}])
-    yield queue
-    events.remove_targets(Rule="listener", Ids=["queue"])
-    events.delete_rule(Name="listener")
-    queues.delete_queue(QueueUrl=queue)
 
 
 def sampled(cases: Iterable[tuple[str, str, Way]]) -> list[ParameterSet]:

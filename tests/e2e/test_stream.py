@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
-from typing import Any, TypeAlias
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import pytest
 
@@ -15,40 +15,12 @@ from tests.e2e.hooks import SINK, effects, refuses
 from tests.e2e.requests import renewal, somebody, webhook
 from tests.receivers import Receiver
 
-Rows: TypeAlias = list[dict[str, Any]]
-
 LATER = {"RETRY_BACKOFF_MS": "2500"}
 """A wait that no ring sits out."""
 
 
-@pytest.fixture
-def news(cloud: Cloud) -> Iterator[Callable[[], Rows]]:
-    """A queue of somebody who wants to hear how actions end; what is new in it."""
-    queues, events = cloud.client("sqs"), cloud.client("events")
-    queue = queues.create_queue(QueueName="news")["QueueUrl"]
-    arn = queues.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    policy = {
-        "Version": "2012-10-17",
-        "Statement": [
-            {
-                "Effect": "Allow",
-                "Principal": {"Service": "events.amazonaws.com"},
-                "Action": "sqs:SendMessage",
-                "Resource": arn,
-            }
-        ],
-    }
-    queues.set_queue_attributes(QueueUrl=queue, Attributes={"Policy": json.dumps(policy)})
-    events.put_rule(Name="news", EventPattern=json.dumps({"source": ["revops.execution-agent"]}))
-    events.put_targets(Rule="news", Targets=[{"Id": "queue", "Arn": arn}])
-    yield lambda: cloud.taken_from(queue)
-    events.remove_targets(Rule="news", Ids=["queue"])
-    events.delete_rule(Name="news")
-    queues.delete_queue(QueueUrl=queue)
-
-
 def test_what_is_accepted_is_carried_out_listed_and_told_to_others(
-    news: Callable[[], Rows], cloud: Cloud, deployment: Deployment
+    listener: str, cloud: Cloud, deployment: Deployment
 ) -> None:
     recipient = somebody()
 
@@ -58,10 +30,18 @@ def test_what_is_accepted_is_carried_out_listed_and_told_to_others(
     row = eventually(listed_as(deployment, accepted["action_id"], "succeeded"))
     assert row["action_type"] == "send_email"
     assert len(cloud.mails_to(recipient)) == 1
-    told = [entry for entry in eventually(news) if entry["detail"]["action_id"] == accepted["action_id"]]
-    assert [entry["detail-type"] for entry in told] == ["Action Succeeded"]
-    assert told[0]["detail"]["status"] == "succeeded"
-    assert told[0]["detail"]["event_id"]
+    told = eventually(lambda: news_of(accepted["action_id"], cloud.lying_in(listener)))
+    assert {(entry["source"], entry["detail-type"]) for entry in told} == {
+        ("revops.execution-agent", "Action Succeeded")
+    }
+    assert {entry["detail"]["status"] for entry in told} == {"succeeded"}
+    assert len({entry["detail"]["event_id"] for entry in told}) == 1
+
+
+def news_of(action_id: str, messages: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """What the messages tell of one action. It may be told twice."""
+    told = [json.loads(message["Body"]) for message in messages]
+    return [entry for entry in told if entry["detail"]["action_id"] == action_id]
 
 
 def test_what_the_caller_waited_for_is_listed_too(deployment: Deployment) -> None:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
+import sys
+from importlib.util import cache_from_source
 from pathlib import Path
 from zipfile import ZipFile
 
@@ -11,18 +14,21 @@ import pytest
 
 from infra import package
 from tests.cloudformation import ROOT
+from tests.lambda_runtime import THIS_ARCHITECTURE, THIS_PYTHON
 
 MOST_BYTES = 12_000_000
 
 
 @pytest.fixture(scope="session")
 def wheels() -> list[Path]:
-    return package.wheels()
+    """Those for this machine, so that what is compiled can be run."""
+    return package.wheels(python=THIS_PYTHON, architecture=THIS_ARCHITECTURE)
 
 
 @pytest.fixture(scope="session")
 def packed(wheels: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return package.build(tmp_path_factory.mktemp("package") / "execution-agent.zip", wheels)
+    folder = tmp_path_factory.mktemp("package")
+    return package.build(folder / "execution-agent.zip", wheels, compiler=sys.executable)
 
 
 @pytest.fixture(scope="session")
@@ -44,17 +50,26 @@ def test_it_is_made_of_the_same_bytes_wherever_and_whenever(packed: Path, wheels
     (tmp_path / "domain" / "__pycache__" / "action.cpython-313.pyc").write_bytes(b"compiled")
     (tmp_path / "README.md").write_text("not of the package")
     # When it is made once more
-    again = package.build(tmp_path / "again.zip", reversed(wheels), root=tmp_path)
+    again = package.build(tmp_path / "again.zip", reversed(wheels), compiler=sys.executable, root=tmp_path)
     # Then nobody can tell them apart
     assert again.read_bytes() == packed.read_bytes()
 
 
-def test_other_code_makes_another_package(packed: Path, wheels: list[Path], tmp_path: Path) -> None:
-    for source in package.SOURCES:
-        shutil.copytree(ROOT / source, tmp_path / source)
-    with (tmp_path / "domain" / "action.py").open("a") as action:
-        action.write("\n")
-    assert package.build(tmp_path / "other.zip", wheels, root=tmp_path).read_bytes() != packed.read_bytes()
+def test_other_code_makes_another_package(tmp_path: Path) -> None:
+    # Given code, packed
+    module = tmp_path / "domain" / "action.py"
+    module.parent.mkdir()
+    module.write_text("ATTEMPTS = 1\n")
+    first = package.build(tmp_path / "first.zip", [], compiler=sys.executable, root=tmp_path)
+    # When it is another one
+    module.write_text("ATTEMPTS = 2\n")
+    other = package.build(tmp_path / "other.zip", [], compiler=sys.executable, root=tmp_path)
+    # Then both its source and what is compiled of it are
+    content = [
+        {name: ZipFile(made).read(name) for name in ("domain/action.py", cache_from_source("domain/action.py"))}
+        for made in (first, other)
+    ]
+    assert all(content[0][name] != content[1][name] for name in content[0])
 
 
 def test_it_is_small(packed: Path) -> None:
@@ -88,21 +103,120 @@ def test_what_a_function_needs_is_in_it(name: str, names: list[str]) -> None:
     assert name in names
 
 
-@pytest.mark.parametrize("folder", ["apsw", "boto3", "botocore", "dateutil", "s3transfer", "typer", "urllib3", "tests"])
+@pytest.mark.parametrize(
+    "folder", ["apsw", "boto3", "botocore", "dateutil", "pycparser", "s3transfer", "typer", "urllib3", "tests"]
+)
 def test_what_the_runtime_has_or_nobody_needs_is_not(folder: str, names: list[str]) -> None:
     assert not [name for name in names if name.startswith(f"{folder}/") or f"/{folder}/" in name]
 
 
-def test_it_has_source_code_and_no_leftovers(names: list[str]) -> None:
-    assert not [name for name in names if name.endswith((".pyc", ".pyi", ".c", "RECORD", "WHEEL", "INSTALLER"))]
+def test_it_has_no_leftovers(names: list[str]) -> None:
+    assert not [name for name in names if name.endswith((".pyi", ".c", ".js", "RECORD", "WHEEL", "INSTALLER"))]
 
 
-def test_its_binaries_are_for_lambda(names: list[str]) -> None:
-    binaries = [name for name in names if name.endswith(".so")]
-    assert any("pydantic_core" in name for name in binaries)
-    tag = f"cpython-{package.RUNTIME.replace('.', '')}-x86_64-linux-gnu.so"
-    # What is built for the stable interface of all Pythons has its own name.
-    assert all(name.endswith((tag, ".abi3.so")) for name in binaries)
+# -- compiled code -----------------------------------------------------------------------------------------------------
+
+
+def test_what_a_function_often_loads_is_compiled_where_an_import_looks_for_it(names: list[str]) -> None:
+    compiled = {name for name in names if name.endswith(".pyc")}
+    sources = {name for name in names if name.endswith(".py")}
+    assert compiled < {cache_from_source(name) for name in sources}
+    often = (
+        *(f"{source}/" for source in package.SOURCES),
+        "pydantic/main.py",
+        "eventsourcing/",
+        "httpcore/",
+        "jinja2/",
+    )
+    assert {cache_from_source(name) for name in sources if name.startswith(often)} <= compiled
+
+
+@pytest.mark.parametrize("seldom", ["cryptography/", "pydantic/v1/", "aws_lambda_powertools/event_handler/"])
+def test_what_it_seldom_loads_is_there_as_source(seldom: str, names: list[str]) -> None:
+    assert {Path(name).suffix for name in names if name.startswith(seldom)} >= {".py"}
+    assert not [name for name in names if name.startswith(seldom) and name.endswith(".pyc")]
+
+
+def test_a_function_runs_compiled_code_whatever_became_of_the_age_of_its_source(packed: Path, tmp_path: Path) -> None:
+    # Given an unpacked package, in which nothing that a request needs could be compiled any more
+    ZipFile(packed).extractall(tmp_path)
+    for source in package.SOURCES:
+        for module in (tmp_path / source).rglob("*.py"):
+            module.write_text("this is not Python")
+    # When a function starts in it
+    program = "import sys; sys.path.insert(0, ''); from agents.execution_agent import handler; print(handler.__file__)"
+    start = [sys.executable, "-I", "-S", "-B", "-c", program]
+    started = subprocess.run(start, cwd=tmp_path, capture_output=True, text=True, check=False)
+    # Then it does not notice
+    assert started.stdout.strip().endswith("agents/execution_agent/handler.py"), started.stderr
+
+
+def test_without_a_python_of_its_version_it_holds_sources_only(tmp_path: Path) -> None:
+    (tmp_path / "domain").mkdir()
+    (tmp_path / "domain" / "action.py").write_text("ATTEMPTS = 1\n")
+    made = package.build(tmp_path / "package.zip", [], compiler=None, root=tmp_path)
+    assert ZipFile(made).namelist() == ["domain/action.py"]
+
+
+def test_code_that_cannot_be_compiled_is_not_packed(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "domain").mkdir()
+    (tmp_path / "domain" / "action.py").write_text("def decide(:\n")
+    with pytest.raises(subprocess.CalledProcessError):
+        package.build(tmp_path / "package.zip", [], compiler=sys.executable, root=tmp_path)
+    assert "domain/action.py" in capfd.readouterr().out
+    assert not (tmp_path / "package.zip").exists()
+
+
+def test_the_running_python_compiles_for_its_own_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert package.compiler_for(THIS_PYTHON, path="") == sys.executable
+    assert capsys.readouterr().err == ""
+
+
+def test_another_version_is_compiled_for_by_its_own_python(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    other = program(tmp_path / "python3.99", "echo cpython-399")
+    assert package.compiler_for("3.99", path=str(tmp_path)) == str(other)
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    "says",
+    [
+        pytest.param("exit 127", id="a shim with nothing behind it"),
+        pytest.param("echo cpython-398", id="another version"),
+        pytest.param("echo pypy399", id="another Python"),
+    ],
+)
+def test_what_only_has_the_name_of_a_python_is_not_asked_to_compile(
+    says: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    program(tmp_path / "python3.99", says)
+    assert package.compiler_for("3.99", path=str(tmp_path)) is None
+    assert "python3.99" in capsys.readouterr().err
+
+
+def test_who_has_no_python_for_it_is_told_what_that_costs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert package.compiler_for("3.99", path=str(tmp_path)) is None
+    (told,) = capsys.readouterr().err.splitlines()
+    assert "python3.99" in told
+    assert "cold start" in told
+
+
+def program(place: Path, script: str) -> Path:
+    place.write_text(f"#!/bin/sh\n{script}\n")
+    place.chmod(0o755)
+    return place
+
+
+# -- wheels ------------------------------------------------------------------------------------------------------------
+
+
+def test_its_binaries_are_for_lambda() -> None:
+    wheels = package.wheels()
+    assert any(wheel.name.startswith("pydantic_core-") for wheel in wheels)
+    tag = f"cp{package.RUNTIME.replace('.', '')}"
+    # What is built for the stable interface of all Pythons says so.
+    binaries = [wheel.name for wheel in wheels if not wheel.name.endswith("-any.whl")]
+    assert all((f"-{tag}-" in name or "-abi3-" in name) and name.endswith("_x86_64.whl") for name in binaries)
 
 
 def test_scanners_are_told_what_is_in_it(names: list[str]) -> None:
@@ -123,7 +237,7 @@ def test_wheels_that_were_fetched_are_not_fetched_again(wheels: list[Path], tmp_
     # Given a folder with what was fetched before, under the name that says what it is
     shutil.copytree(wheels[0].parent, tmp_path / wheels[0].parent.name)
     # When they are wanted again
-    again = package.wheels(folder=tmp_path)
+    again = package.wheels(python=THIS_PYTHON, architecture=THIS_ARCHITECTURE, folder=tmp_path)
     # Then they are these, and nothing else was made there
     assert [wheel.parent.parent for wheel in again] == [tmp_path] * len(wheels)
     assert list(tmp_path.iterdir()) == [again[0].parent]
@@ -134,4 +248,4 @@ def test_a_wheel_that_would_have_to_be_installed_is_refused(tmp_path: Path) -> N
     with ZipFile(wheel, "w") as archive:
         archive.writestr("odd-1.0.data/purelib/odd.py", "")
     with pytest.raises(ValueError, match=r"odd-1\.0\.data/purelib/odd\.py"):
-        package.build(tmp_path / "package.zip", [wheel])
+        package.build(tmp_path / "package.zip", [wheel], compiler=None)

@@ -147,7 +147,8 @@ def test_the_door_on_the_web_asks_who_is_there() -> None:
 def test_the_stream_loses_nothing_and_is_not_held_up() -> None:
     commits = resources(translated(), "AWS::Lambda::EventSourceMapping")["StreamCommits"]
     assert commits["EventSourceArn"] == attribute("LedgerTable", "StreamArn")
-    assert [json.loads(it["Pattern"]) for it in commits["FilterCriteria"]["Filters"]] == [{"eventName": ["INSERT"]}]
+    patterns = [json.loads(it["Pattern"]) for it in commits["FilterCriteria"]["Filters"]]
+    assert patterns == [{"eventName": ["INSERT", "MODIFY", "REMOVE"]}], "whoever tampers with an item is noticed"
     assert commits["StartingPosition"] == "TRIM_HORIZON"
     assert commits["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
     assert commits["BisectBatchOnFunctionError"] is True
