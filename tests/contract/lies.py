@@ -154,7 +154,7 @@ class NoteCase(HttpCase):
     def __init__(
         self,
         action: type[BaseAction[Any]] = Note,
-        statuses: Sequence[int] = (200, 302, 404, 408, 429, 500),
+        statuses: Sequence[int] = (200, 302, 401, 404, 408, 429, 500),
         *,
         is_patient: bool = False,
     ) -> None:
@@ -216,6 +216,23 @@ class DescribesNothing(Note):
     parameters: Any = Bare
 
 
+class PromisesMoreInPassing(Note):
+    delivery = Delivery.AT_LEAST_ONCE
+
+    def prepare(self, parameters: NoteParameters, intent: Intent, world: World) -> Prepared[NoteParameters]:
+        return Prepared(parameters, delivery=Delivery.IDEMPOTENT_BY_KEY)
+
+
+class HasAWindowForNothing(Note):
+    delivery = Delivery.AT_MOST_ONCE
+    key_window = timedelta(minutes=5)
+
+
+class CannotSayWhetherItProbes(Note):
+    def can_probe(self, world: World) -> bool:
+        raise KeyError("notes")
+
+
 class HasNoCorrection(Note):
     def compensation(self, done: Done) -> Compensation | None:
         return None
@@ -252,6 +269,15 @@ class SendsAgain(Note):
     def noted(self, text: str, attempt: Attempt, notes: Notes) -> Outcome:
         outcome = super().noted(text, attempt, notes)
         return super().noted(text, attempt, notes) if isinstance(outcome, Unknown) else outcome
+
+
+class InsistsOnA401(Note):
+    def noted(self, text: str, attempt: Attempt, notes: Notes) -> Outcome:
+        for _ in range(5):
+            response = notes.ask("POST", "/notes", {"text": text}, key=attempt.effect_key, timeout=attempt.timeout)
+            if response.status != 401:
+                return super().classed(response)
+        return Permanent("http_401", "never")
 
 
 class ChangesItsKey(Note):

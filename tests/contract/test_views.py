@@ -29,7 +29,7 @@ class Rows(Protocol):
     """What all of them can do."""
 
     def keep(self, view: ActionView) -> object: ...
-    def views(self, status: str | None, limit: int) -> Sequence[ActionView]: ...
+    def views(self, status: str | None, limit: int, *, oldest_first: bool = False) -> Sequence[ActionView]: ...
 
 
 class RowsOfLedger:
@@ -43,8 +43,8 @@ class RowsOfLedger:
         version = next(self._versions[view.action_id])
         self._recorder.insert_events(commit(view.action_id, version), view=view)
 
-    def views(self, status: str | None, limit: int) -> Sequence[ActionView]:
-        rows: Sequence[ActionView] = self._recorder.views(status, limit)
+    def views(self, status: str | None, limit: int, *, oldest_first: bool = False) -> Sequence[ActionView]:
+        rows: Sequence[ActionView] = self._recorder.views(status, limit, oldest_first=oldest_first)
         return rows
 
 
@@ -107,6 +107,13 @@ def test_a_list_is_newest_first_whoever_was_kept_first(rows: Rows) -> None:
     assert listed(rows) == ["act_4", "act_3", "act_2", "act_1"]
     assert listed(rows, limit=3) == ["act_4", "act_3", "act_2"]
     assert listed(rows, limit=0) == []
+
+
+def test_a_list_may_be_oldest_first(rows: Rows) -> None:
+    for number in (3, 1, 4, 2):
+        rows.keep(born(number, status="succeeded" if number == 2 else "failed"))
+    assert [row.action_id for row in rows.views(None, 3, oldest_first=True)] == ["act_1", "act_2", "act_3"]
+    assert [row.action_id for row in rows.views("failed", 2, oldest_first=True)] == ["act_1", "act_3"]
 
 
 def test_those_born_together_have_an_order_too(rows: Rows) -> None:

@@ -19,11 +19,15 @@ _CLASSES = {"permanent": Means.PERMANENT, "retry": Means.RETRY}
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """What became of one attempt: its class, None for no end at all, the number of its effects, how often it asked."""
+    """What became of one attempt: its class, None for no end at all, and the number of its effects.
+
+    `asked` is how often it asked the provider, `refused` how often it was told that nothing was done.
+    """
 
     means: Means | None
     effects: int
     asked: int
+    refused: int
     seconds: float
 
 
@@ -42,7 +46,7 @@ def try_end(stage: Stage, end: End) -> Iterator[Breach]:
         yield Breach(Rule.CLASSES, f"{end.name}: it is classed as {ended.means}, and took effect")
     elif ended.means is Means.SUCCEEDED and not ended.effects:
         yield Breach(Rule.CLASSES, f"{end.name}: it is classed as {ended.means}, and took no effect")
-    if ended.asked > 1 or ended.effects > 1:
+    if ended.asked - ended.refused > 1 or ended.asked > 2 or ended.effects > 1:
         yield Breach(Rule.SENDS_ONCE, f"{end.name}: one attempt asked {ended.asked} times, for {ended.effects} effects")
     allowed = stage.case.prepares_within + end.patience
     if ended.seconds > allowed + GRACE:
@@ -51,16 +55,18 @@ def try_end(stage: Stage, end: End) -> Iterator[Breach]:
 
 def _brought_about(stage: Stage, end: End) -> Ended:
     request = stage.request(retry_policy="none")
-    effects, asked = len(stage.case.effects()), len(stage.case.sent())
+    effects, before = len(stage.case.effects()), len(stage.case.sent())
     began = time.monotonic()
     with end.arranged():
         response = stage.agent.process(request, wait=end.patience)
         seconds = time.monotonic() - began
+    sent = stage.case.sent()[before:]
     return Ended(
         _class_of(stage.agent, response["action_id"], response["status"]),
         len(stage.case.effects()) - effects,
-        sum(not sent.refused for sent in stage.case.sent()[asked:]),
-        seconds,
+        asked=len(sent),
+        refused=sum(one.refused for one in sent),
+        seconds=seconds,
     )
 
 

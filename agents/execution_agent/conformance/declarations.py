@@ -34,8 +34,11 @@ def _said(action: BaseAction[Any]) -> Iterator[Breach]:
         yield Breach(Rule.DECLARES, "its key window is no time at all")
     if not 0 < action.timeout <= 900:
         yield Breach(Rule.DECLARES, "its timeout is not above 0, and at most 900 seconds")
-    if str(action.delivery) not in [*Delivery]:
-        yield Breach(Rule.DECLARES, f"{action.delivery!r} is no delivery class")
+    classes = {action.delivery, *action.other_promises}
+    if not classes <= {*Delivery}:
+        yield Breach(Rule.DECLARES, "it promises what is no delivery class")
+    if action.key_window is not None and Delivery.IDEMPOTENT_BY_KEY not in classes:
+        yield Breach(Rule.DECLARES, "it has a key window, and is never idempotent by key")
 
 
 def _undescribed(schema: Mapping[str, Any]) -> Iterator[str]:
@@ -93,7 +96,9 @@ def _prepared(stage: Stage, action: BaseAction[Any]) -> Iterator[Breach]:
 def _prepared_once(
     stage: Stage, action: BaseAction[Any], request: Mapping[str, Any], is_approved: bool
 ) -> Iterator[Breach]:
-    intent = Intent("act_conformance", effect_key("act_conformance"), stage.case.clock.now(), is_approved=is_approved)
+    intent = Intent(
+        "act_conformance", effect_key("act_conformance"), stage.case.clock.now(), approved=lambda _: is_approved
+    )
     parameters = read_parameters(action.parameters, request["parameters"])
     try:
         prepared = action.prepare(parameters, intent, stage.world())
@@ -103,6 +108,8 @@ def _prepared_once(
         yield Breach(Rule.ONLY_PREPARES, f"it raised {type(error).__name__}")
     else:
         stage.traces.keep("the repr of what is prepared", repr(prepared))
+        if prepared.delivery not in (None, action.delivery, *action.other_promises):
+            yield Breach(Rule.DECLARES, f"it prepares {prepared.delivery}, and declares nothing of that")
         yield from _facts_read_back(prepared)
 
 

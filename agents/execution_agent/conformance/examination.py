@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 from typing import TypeAlias
 
 from agents.execution_agent.conformance.attempts import try_end
-from agents.execution_agent.conformance.case import Case
+from agents.execution_agent.conformance.case import Case, End
 from agents.execution_agent.conformance.declarations import try_declaration
 from agents.execution_agent.conformance.doubts import try_probe
 from agents.execution_agent.conformance.promises import try_promises
@@ -30,11 +30,19 @@ def examine(case: Case) -> Report:
                 breaches += _carried_out(trial, stage)
         outcomes = 0
         with Stage(case, Path(folder), traces, in_memory=True) as stage:
-            for end in (*case.ends(), *(case.reads() if case.asks_first else ())):
+            for end in ends_of(case):
                 breaches += try_end(stage, end)
                 outcomes += 1
         found = dict.fromkeys((*breaches, *traces.breaches()))
         return Report(case.name, case.action.action_type, outcomes, tuple(found))
+
+
+def ends_of(case: Case) -> Iterator[End]:
+    """All that an attempt can come to, by what it does and by what it asks first."""
+    yield from case.ends()
+    if case.asks_first:
+        # A silence that is shorter than `prepare` may wait is no silence to it.
+        yield from (end for end in case.reads() if end.patience >= case.prepares_within)
 
 
 def _carried_out(trial: Trial, stage: Stage) -> Iterator[Breach]:

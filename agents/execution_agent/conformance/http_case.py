@@ -36,7 +36,7 @@ SOME_STATUSES: Sequence[int] = sorted(
 )
 """Those that mean something, their neighbours, and every twelfth."""
 
-_MAY_HAVE_ACTED = (Means.SUCCEEDED, Means.UNKNOWN)
+_DID_NOT_ACT = (Means.PERMANENT, Means.RETRY)
 _LOST: Mapping[str, Telling] = {"it hangs up": hang_up, "it tears the connection down": reset}
 _NO_HTTP: Mapping[str, bytes] = {
     "an answer that is no HTTP": b"SSH-2.0-OpenSSH_9.6\r\n",
@@ -81,10 +81,16 @@ class HttpCase(Case):
 
     statuses: Collection[int] = EVERY_STATUS
     """Those that are tried."""
-    says_nothing: ClassVar[Means] = Means.UNKNOWN
-    """What an answer proves that is a yes by its status alone."""
+    says_nothing: ClassVar[Means | None] = Means.UNKNOWN
+    """What an answer proves that is a yes by its status alone; None where the action type looks again."""
+    is_broken: ClassVar[Means | None] = Means.UNKNOWN
+    """What an answer proves that is no whole HTTP message; None likewise."""
     yes_has_no_body: ClassVar[bool] = False
     """Whether the provider says yes with a 204."""
+    deadline_is_total: ClassVar[bool] = True
+    """Whether an answer that drips is given up, or waited for as long as it comes."""
+    repeats_in_its_yes: ClassVar[bool] = True
+    """Whether what is behind the provider may see, and repeat, the headers that it was asked with."""
     refusal: ClassVar[Answer] = Answer(400, b'{"error": "no"}', {"content-type": "application/json"})
     """How the provider refuses; the status is put in its place."""
 
@@ -135,7 +141,7 @@ class HttpCase(Case):
             yield from self._bodies()
         for name, (answer, means) in self.documented().items():
             yield self._end(
-                name, means, acts=means in _MAY_HAVE_ACTED, tells=says(answer), refuses=answer.status == 401
+                name, means, acts=means not in _DID_NOT_ACT, tells=says(answer), refuses=answer.status == 401
             )
         yield from self._broken_answers()
         yield from self._repetitions()
@@ -155,13 +161,14 @@ class HttpCase(Case):
             for name, tells in _LOST.items():
                 yield self._end(f"{name} {when}", Means.UNKNOWN, acts=acts, tells=tells)
         yield self._end("no answer", Means.UNKNOWN, acts=True, tells=hang, patience=IMPATIENT)
-        yield self._end("an answer that drips", Means.UNKNOWN, acts=True, tells=drip, patience=IMPATIENT)
+        if self.deadline_is_total:
+            yield self._end("an answer that drips", Means.UNKNOWN, acts=True, tells=drip, patience=IMPATIENT)
 
     def _answered_with(self, status: int) -> End:
-        means = self.meaning(status)
+        means: Means | None = self.meaning(status)
         if status == 204 and means is Means.SUCCEEDED and not self.yes_has_no_body:
             means = self.says_nothing
-        acts = means in _MAY_HAVE_ACTED
+        acts = means not in _DID_NOT_ACT
         tells = under(status) if acts else says(self._refused(status))
         return self._end(f"status {status:03d}", means, acts=acts, tells=tells, refuses=status == 401)
 
@@ -172,23 +179,23 @@ class HttpCase(Case):
     def _bodies(self) -> Iterator[End]:
         for name, body in NO_SENSE.items():
             yield self._end(f"a yes with {name}", self.says_nothing, acts=True, tells=with_body(body))
-        yield self._end("a body without its end", Means.UNKNOWN, acts=True, tells=cut_off)
+        yield self._end("a body without its end", self.is_broken, acts=True, tells=cut_off)
         packed = with_body(b"no gzip", **{"content-encoding": "gzip"})
-        yield self._end("a body that cannot be unpacked", Means.UNKNOWN, acts=True, tells=packed)
+        means = self.is_broken if self.says_nothing is Means.UNKNOWN else None
+        yield self._end("a body that cannot be unpacked", means, acts=True, tells=packed)
 
     def _broken_answers(self) -> Iterator[End]:
         for name, data in _NO_HTTP.items():
-            yield self._end(name, Means.UNKNOWN, acts=True, tells=raw(data))
+            yield self._end(name, self.is_broken, acts=True, tells=raw(data))
 
     def _repetitions(self) -> Iterator[End]:
         """The provider repeats all that it was sent: what its caller keeps of that must hold no secret."""
         for status in (400, 401, 429, 500):
-            means, acts = self.meaning(status), self.meaning(status) in _MAY_HAVE_ACTED
-            tells = partial(self._repeat, status)
-            yield self._end(
-                f"a {status} that repeats the request", means, acts=acts, tells=tells, refuses=status == 401
-            )
-        yield self._end("a yes that repeats the request", None, acts=True, tells=partial(self._repeat, None))
+            means, tells = self.meaning(status), partial(self._repeat, status)
+            refuses, acts = status == 401, means not in _DID_NOT_ACT
+            yield self._end(f"a {status} that repeats the request", means, acts=acts, tells=tells, refuses=refuses)
+        if self.repeats_in_its_yes:
+            yield self._end("a yes that repeats the request", None, acts=True, tells=partial(self._repeat, None))
 
     def _repeat(self, status: int | None, connection: socket.socket, answer: Answer) -> None:
         asked = self.provider.requests[-1]

@@ -79,19 +79,24 @@ class HttpProvider:
         self.reading_trouble: Trouble | None = None
         self.requests: list[Request] = []
         self.sent: list[Sent] = []
-        self._listening = _bound(0)
-        self.port: int = self._listening.getsockname()[1]
+        self.port = 0
+        self._broken: Exception | None = None
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
     def __enter__(self) -> Self:
+        self._listening = _bound(0)
+        self.port = self._listening.getsockname()[1]
         self._open()
         return self
 
     def __exit__(self, *_: object) -> None:
+        """Raises what `reply`, `is_read` or `key_of` raised: then the case is wrong, and nothing else is known."""
         self._close()
+        if self._broken is not None:
+            raise self._broken
 
     @contextmanager
     def befallen_by(self, trouble: Trouble) -> Iterator[None]:
@@ -139,10 +144,17 @@ class HttpProvider:
                 connection, _ = self._listening.accept()
             except OSError:
                 return
-            # A caller who has gone is no trouble of the provider's.
-            with connection, suppress(OSError, EOFError):
-                connection.settimeout(PATIENCE)
-                self._answer(connection, _read(connection))
+            with connection:
+                self._serve_one(connection)
+
+    def _serve_one(self, connection: socket.socket) -> None:
+        connection.settimeout(PATIENCE)
+        try:
+            self._answer(connection, _read(connection))
+        except (OSError, EOFError):
+            pass  # a caller who has gone is no trouble of the provider's
+        except Exception as error:  # noqa: BLE001 - it is told when the case is closed
+            self._broken = self._broken or error
 
     def _answer(self, connection: socket.socket, request: Request) -> None:
         self.requests.append(request)
@@ -192,8 +204,8 @@ def tell(connection: socket.socket, answer: Answer) -> None:
     connection.sendall(_whole(answer))
 
 
-def _whole(answer: Answer, length: int | None = None) -> bytes:
-    fields = {"content-length": len(answer.body) if length is None else length, "connection": "close", **answer.headers}
+def _whole(answer: Answer) -> bytes:
+    fields = {"content-length": len(answer.body), "connection": "close", **answer.headers}
     lines = [f"HTTP/1.1 {answer.status:03d} Reason", *(f"{name}: {value}" for name, value in fields.items())]
     return "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + answer.body
 
@@ -247,4 +259,4 @@ def reset(connection: socket.socket, _: Answer) -> None:
 
 def cut_off(connection: socket.socket, answer: Answer) -> None:
     """The answer without its last byte."""
-    connection.sendall(_whole(answer, length=len(answer.body) + 1))
+    connection.sendall(_whole(answer)[:-1])

@@ -23,7 +23,7 @@ class Rule(StrEnum):
     CLASSES = "classes"
     """Every end of an attempt is classed as what it proves, and the class is true."""
     SENDS_ONCE = "sends once"
-    """One attempt asks the provider once."""
+    """One attempt asks the provider once; once more if it was told that nothing was done, as a 401 does."""
     KEEPS_ITS_TIME = "keeps its time"
     """An attempt, or a probe, is over when its deadline is."""
     KEEPS_ITS_KEY = "keeps its key"

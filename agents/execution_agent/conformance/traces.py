@@ -17,7 +17,10 @@ EVERY = 1_000_000
 
 
 class Traces(logging.Handler):
-    """Listens to every log record while the `with` lasts, and is shown the rest. Holds where a secret was seen."""
+    """Listens to every log record while the `with` lasts, as if all were to be logged, and is shown the rest.
+
+    Holds where a secret was seen.
+    """
 
     def __init__(self, secrets: Iterable[str]) -> None:
         super().__init__(logging.NOTSET)
@@ -26,13 +29,15 @@ class Traces(logging.Handler):
         self._seen: dict[str, None] = {}
 
     def __enter__(self) -> Self:
-        self._level_before = logging.getLogger(LOGGER).level
+        self._levels = {name: logging.getLogger(name).level for name in (None, LOGGER)}
         logging.getLogger().addHandler(self)
+        logging.getLogger().setLevel(logging.DEBUG)
         return self
 
     def __exit__(self, *_: object) -> None:
         logging.getLogger().removeHandler(self)
-        logging.getLogger(LOGGER).setLevel(self._level_before)
+        for name, level in self._levels.items():
+            logging.getLogger(name).setLevel(level)
 
     def emit(self, record: logging.LogRecord) -> None:
         self.keep(f"a log record of {record.name}", f"{self.format(record)} {vars(record)!r}")

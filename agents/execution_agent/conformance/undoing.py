@@ -124,7 +124,7 @@ def _carried_out(stage: Stage, action_id: str, what: str) -> Iterator[Breach]:
     """By a process that has not done it."""
     before = len(stage.case.effects())
     other = stage.process()
-    undone = other.undo(action_id, **PERSON)
+    undone = _undone(other, action_id)
     error = undone["error"] or {}
     if error.get("code") == "irreversible":
         if not stage.case.action.correction:
@@ -136,3 +136,16 @@ def _carried_out(stage: Stage, action_id: str, what: str) -> Iterator[Breach]:
         yield Breach(Rule.UNDOES, f"{what} is taken back, and its effect is still there")
     elif not events(other, action_id, "compensated"):
         yield Breach(Rule.UNDOES, f"{what} is taken back, and its story does not say so")
+
+
+def _undone(agent: ExecutionAgent, action_id: str) -> Mapping[str, Any]:
+    """How it stands afterwards. What is held is approved by a person."""
+    undone = agent.undo(action_id, **PERSON)
+    if undone["status"] != "compensating":
+        return undone
+    compensation: str = undone["result"]["compensation"]
+    if agent.status(compensation)["status"] != "held":
+        return undone
+    agent.undo(action_id, **PERSON, force=True)
+    agent.advance(compensation)
+    return agent.status(action_id)

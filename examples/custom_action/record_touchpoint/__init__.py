@@ -29,6 +29,7 @@ class RecordTouchpoint(BaseAction[RecordTouchpointParameters]):
     summary = "Note a touchpoint with an account."
     parameters = RecordTouchpointParameters
     delivery = Delivery.IDEMPOTENT_BY_KEY
+    correction = "A line that is written stays written; note what is right, as a new action."
     timeout = 5.0
 
     def execute(self, prepared: Prepared[RecordTouchpointParameters], attempt: Attempt, world: World) -> Outcome:

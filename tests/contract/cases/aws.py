@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from functools import cached_property
 from typing import Any, ClassVar
 from urllib.parse import parse_qsl, unquote
 
 from adapters.email import SesSender
 from agents.execution_agent.conformance import Answer, HttpCase, Means, Request
+from domain.text_messages import TextMessages
 from handlers.actions.invoke_function import InvokeFunction
 from handlers.actions.publish_event import PublishEvent
 from handlers.actions.send_email import SendEmail
@@ -20,10 +21,12 @@ from handlers.actions.send_sms import SendSms
 from handlers.actions.signal_workflow import SignalWorkflow
 from handlers.actions.start_workflow import StartWorkflow
 from handlers.actions.stop_workflow import StopWorkflow
+from tests.aws_cloud import PORTS
 from tests.doubles.connections import connections
 from tests.engines import local_aws_environment
 
 REGION = "eu-central-1"
+PORTS_OF = {**PORTS, "sms": TextMessages}
 SECRETS = {
     "AWS_SECRET_ACCESS_KEY": "canary-c4ca4238a0b923820dcc509a6f75849b",
     "AWS_SESSION_TOKEN": "canary-c81e728d9d4c2f636f067f89cc14862c",
@@ -54,12 +57,14 @@ class AwsCase(HttpCase):
 
     secrets: Sequence[str] = tuple(SECRETS.values())
     refusal = refusal(400, "AWordOfNextYear")
+    repeats_in_its_yes = False
+    deadline_is_total = False
 
     @contextmanager
     def _opened(self) -> Iterator[None]:
         with local_aws_environment():
             os.environ.update(SECRETS)
-            with super().opened():
+            with super().opened(), closing(self.adapter()):
                 yield
 
     def opened(self) -> AbstractContextManager[Any]:
@@ -67,6 +72,10 @@ class AwsCase(HttpCase):
 
     def world(self) -> Mapping[str, Any]:
         return {"connections": self._connections}
+
+    def adapter(self) -> Any:
+        """What is to be closed in the end."""
+        return self._connections.of(PORTS_OF[self.entry()["kind"]])
 
     @cached_property
     def _connections(self) -> Any:
@@ -94,7 +103,8 @@ class AwsCase(HttpCase):
         return refusal(status, code, message)
 
     def refusal_saying(self, text: str) -> Answer:
-        return self.refused(400, "AWordOfNextYear", text)
+        """What AWS repeats is what a signature should have been made of."""
+        return self.refused(400, "InvalidSignatureException", text)
 
     def documented(self) -> Mapping[str, tuple[Answer, Means]]:
         return {
@@ -209,7 +219,11 @@ class StartsExpressWorkflow(StartsWorkflow):
 
 
 class StopsWorkflow(StepFunctionsCase):
+    """Told to stop, it is looked at again."""
+
     action = StopWorkflow
+    says_nothing = None
+    is_broken = None
 
     def parameters(self) -> Mapping[str, Any]:
         name = f"execution-{len(self.executions)}"
@@ -225,10 +239,12 @@ class StopsWorkflow(StepFunctionsCase):
 
 
 class SignalsWorkflow(StepFunctionsCase):
-    """The token ends the task, and is a secret of whoever asks: it stands in the request, and nowhere else."""
+    """Its yes has nothing to say: the head of the answer says it all."""
 
     action = SignalWorkflow
     says_yes_again = False
+    says_nothing = None
+    is_broken = None
 
     def __init__(self) -> None:
         super().__init__()
@@ -245,6 +261,9 @@ class SignalsWorkflow(StepFunctionsCase):
 
     def effects(self) -> Sequence[object]:
         return tuple(self.signals)
+
+    def meaning_of_yes(self, status: int) -> Means:
+        return Means.SUCCEEDED if status == 200 else Means.UNKNOWN
 
 
 # -- EventBridge, SQS and SNS -----------------------------------------------------------------------------------------
@@ -470,6 +489,7 @@ class InvokesFunction(AwsCase):
 
 class QueuesCallOfFunction(InvokesFunction):
     invocation = "event"
+    yes_has_no_body = True
 
     def reply(self, request: Request) -> Answer:
         super().reply(request)
@@ -497,6 +517,9 @@ class SendsMailBySes(AwsCase):
 
     def world(self) -> Mapping[str, Any]:
         return {"email": self._sender}
+
+    def adapter(self) -> Any:
+        return self._sender
 
     @cached_property
     def _sender(self) -> SesSender:

@@ -267,6 +267,23 @@ class SalesforceUpdates(Updating, SalesforceCase):
     yes_has_no_body = True
 
 
+class SalesforceUpdatesByKey(SalesforceUpdates):
+    """It logs in by a private key, of which no line may be told."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.secrets = ("canary.token", *salesforce.key_pair()[0].split("\n")[1:-2])
+
+    @property
+    def name(self) -> str:
+        return f"{super().name}, by a private key"
+
+    def world(self) -> Mapping[str, Any]:
+        at = cast("Any", SimpleNamespace(url=self.provider.url))
+        key = {"username": salesforce.USERNAME, "private_key": "env:KEY", "client_secret": None}
+        return {"connections": connections({"KEY": salesforce.key_pair()[0]}, crm=salesforce.entry(at, **key))}
+
+
 class SalesforceUpserts(Upserting, SalesforceCase):
     meaning_of_yes = only(200, 201)
 
