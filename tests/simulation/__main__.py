@@ -21,7 +21,7 @@ MOST_TOLD = 3
 def main(arguments: Sequence[str] | None = None) -> int:
     """0 when every promise was kept, and enough was seen to say so; else 1."""
     asked = _read(arguments)
-    setup = Setup(asked.first_seed, asked.actions, asked.workers, asked.processes, asked.faults)
+    setup = Setup(asked.first_seed, asked.actions, asked.workers, asked.processes, asked.faults, asked.workflows)
     if asked.zombies is not None:
         return _zombies(asked.zombies)
     if asked.trace is not None:
@@ -34,6 +34,7 @@ def _read(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--seeds", type=int, default=200)
     parser.add_argument("--first-seed", type=int, default=0)
     parser.add_argument("--actions", type=int, default=30, help="requests in each run")
+    parser.add_argument("--workflows", type=int, default=0, help="workflows that are started in each run")
     parser.add_argument("--workers", type=int, default=3)
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--faults", choices=PROFILES, default="heavy")

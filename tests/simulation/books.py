@@ -109,6 +109,10 @@ class Books:
         self.under_way: Counter[str] = Counter()
         """Effects that are still on their way through the network."""
         self.told: list[Told] = []
+        self.runs: dict[str, list[Written]] = {}
+        self.run_status: dict[str, str] = {}
+        self.started: list[tuple[str, str | None]] = []
+        """The keys under which workflows were started, and the run that each starter was told of."""
         self.deaths: dict[str, float] = {}
         """When which process died."""
         self.violations: list[Violation] = []
@@ -126,6 +130,11 @@ class Books:
                 sent = Sent(action_id, number, event.version, event.call, event.when, told=told)
                 self.sent[action_id][number] = sent
                 event.call.refused = False
+
+    def wrote_run(self, run_id: str, written: Sequence[Written], status: str) -> None:
+        """A commit of a workflow run is on disk."""
+        self.runs.setdefault(run_id, []).extend(written)
+        self.run_status[run_id] = status
 
     def may_still_happen(self, action_id: str) -> bool:
         """Whether an effect may come that has not come yet, though nobody begins another attempt."""

@@ -57,6 +57,10 @@ def totals_of(books: Books) -> Counter[str]:
         for event in life.events:
             if event.kind in ("in_doubt", "late_outcome"):
                 totals[f"{event.kind} events"] += 1
+    for run_id, status in books.run_status.items():
+        totals["runs"] += 1
+        totals[f"run ended: {status}"] += 1
+        totals["steps undone"] += sum(1 for event in books.runs[run_id] if event.kind == "step_undone")
     return totals
 
 

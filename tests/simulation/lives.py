@@ -33,7 +33,7 @@ MAY_FOLLOW: dict[str, frozenset[str | None]] = {
     "denied": frozenset({"held"}),
     "cancelled": WAITING | {"held"},
     "expired": WAITING | {"held"},
-    "compensation_requested": frozenset({"succeeded"}),
+    "compensation_requested": frozenset({"succeeded", "compensation_failed"}),
     "compensated": frozenset({"compensation_requested", "compensation_failed"}),
     "compensation_failed": frozenset({"compensation_requested"}),
 }

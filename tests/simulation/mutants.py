@@ -7,7 +7,7 @@ import sys
 from dataclasses import dataclass
 
 from tests.simulation.campaign import live, undisturbed
-from tests.simulation.mutations import MUTATIONS, Mutation
+from tests.simulation.mutations import MUTATIONS, WORKFLOW_MUTATIONS, Mutation
 from tests.simulation.run import Run, Setup
 from tests.simulation.zombies import ZombieRound
 
@@ -27,18 +27,19 @@ class NotSound(Exception):
     """A promise is broken without any bug planted: whatever is noticed proves nothing."""
 
 
-def hunt(mutation: Mutation, most_seeds: int = MOST_SEEDS) -> Killed | None:
+def hunt(mutation: Mutation, most_seeds: int = MOST_SEEDS, *, workflows: int = 0) -> Killed | None:
     """The first seed that notices the bug, None when it lives. Raises NotSound where it would break without it."""
     with undisturbed():
         with mutation.planted():
-            killed = next(filter(None, map(_broken_on, range(most_seeds))), None)
-        if killed is not None and (unplanted := _broken_on(killed.seed)) is not None:
+            killed = next(filter(None, (_broken_on(seed, workflows) for seed in range(most_seeds))), None)
+        if killed is not None and (unplanted := _broken_on(killed.seed, workflows)) is not None:
             raise NotSound(f"seed {killed.seed} breaks without any bug: {', '.join(unplanted.rules)}")
     return killed
 
 
-def _broken_on(seed: int) -> Killed | None:
-    violations = live(ZombieRound(seed)).violations or live(Run(Setup(seed))).violations
+def _broken_on(seed: int, workflows: int) -> Killed | None:
+    setup = Setup(seed, actions=2, workflows=workflows) if workflows else Setup(seed)
+    violations = live(ZombieRound(seed)).violations or live(Run(setup)).violations
     return Killed(seed, tuple(sorted({violation.rule for violation in violations}))) if violations else None
 
 
@@ -47,13 +48,14 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=MOST_SEEDS, help="seeds after which a bug is given up")
     most_seeds: int = parser.parse_args().seeds
     alive = 0
-    for mutation in MUTATIONS:
-        killed = hunt(mutation, most_seeds)
+    hunted = [*((mutation, 0) for mutation in MUTATIONS), *((mutation, 4) for mutation in WORKFLOW_MUTATIONS)]
+    for mutation, workflows in hunted:
+        killed = hunt(mutation, most_seeds, workflows=workflows)
         alive += killed is None
         told = "LIVES" if killed is None else f"seed {killed.seed}: {', '.join(killed.rules)}"
         sys.stdout.write(f"{mutation.name:<47} {told}\n")
         sys.stdout.flush()
-    sys.stdout.write(f"{len(MUTATIONS) - alive} of {len(MUTATIONS)} bugs were noticed\n")
+    sys.stdout.write(f"{len(hunted) - alive} of {len(hunted)} bugs were noticed\n")
     return 1 if alive else 0
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from eventsourcing.persistence import IntegrityError
 
-from domain import lifecycle
+from domain import lifecycle, workflow_progress
 from domain.action import Action
 from domain.errors import LedgerConflict, LedgerUnavailable
 from domain.events import ActionEvent, Expired
@@ -22,10 +22,14 @@ from domain.lifecycle import Life, Status
 from domain.outcome import CannotTell, Executed, NotExecuted, Outcome, Retry, Succeeded, Unknown
 from domain.policy import Decision, FallBack, InDoubt, Retries, RetryAt
 from domain.standing import Standing
+from domain.workflow_standing import RunStanding, StepStatus, UndoStatus
 from handlers.advance import Advance
 from handlers.compensate import Compensate
 from handlers.execute import Execute
 from handlers.receive import Receive
+from handlers.workflows import conduct
+from handlers.workflows.conduct import Conduct
+from handlers.workflows.start import Start
 from tests.simulation.processes import RunHolders
 from tests.simulation.store import SimulatedStore
 
@@ -298,6 +302,91 @@ def _nobody_makes_it(_: Broken) -> Broken:
         return action
 
     return broken
+
+
+# -- workflow runs --------------------------------------------------------------------------------------------------
+
+
+def _the_first_is_undone_first(_: Broken) -> Broken:
+    def broken(self: Any) -> str | None:
+        left = [step for step in self.standing() if step not in self.undone]
+        return left[-1] if left else None
+
+    return broken
+
+
+def _failure_is_no_failure(learn: Broken) -> Broken:
+    def broken(run: Any, step: str, action: Action, *, at: datetime) -> None:
+        if action.status is Status.FAILED:
+            if step in run.open:
+                run.end_step(step, StepStatus.SUCCEEDED, at=at)
+            return
+        learn(run, step, action, at=at)
+
+    return broken
+
+
+def _goes_on_while_some_run(backwards: Broken) -> Broken:
+    def broken(run: Any, definition: Any) -> Any:
+        running, run.open = run.open, {}
+        try:
+            return backwards(run, definition)
+        finally:
+            run.open = running
+
+    return broken
+
+
+def _a_late_success_is_ignored(learn: Broken) -> Broken:
+    def broken(run: Any, step: str, action: Action, *, at: datetime) -> None:
+        if not run.has_failed(step):
+            learn(run, step, action, at=at)
+
+    return broken
+
+
+def _stops_at_the_first_irreversible(conclude: Broken) -> Broken:
+    def broken(run: Any, definition: Any) -> Any:
+        if any(one.status is UndoStatus.IRREVERSIBLE for one in run.undone.values()):
+            return workflow_progress.Conclude()
+        return conclude(run, definition)
+
+    return broken
+
+
+def _only_needs_matter(_: Broken) -> Broken:
+    """A step begins when one of its needs has ended."""
+
+    def broken(run: Any, definition: Any) -> Any:
+        for step in definition.steps:
+            fresh = step.id not in run.ended and step.id not in run.open
+            if fresh and (not step.needs or any(need in run.ended for need in step.needs)):
+                yield step
+
+    return broken
+
+
+def _run_key_ignored(new: Broken) -> Broken:
+    def broken(self: Any, definition: Any, inputs: Any, cause: Any) -> Any:
+        return new(self, definition, inputs, {name: word for name, word in cause.items() if name != "idempotency_key"})
+
+    return broken
+
+
+WORKFLOW_MUTATIONS = (
+    Mutation("the first is undone first", RunStanding, "next_to_undo", _the_first_is_undone_first),
+    Mutation("a failed step counts as done", conduct, "learn", _failure_is_no_failure),
+    Mutation("an end is told to no run", Conduct, "hear", _always(None)),
+    Mutation("a lost step is not made again", conduct, "_is_lost", _always(False)),
+    Mutation("it is undone while some steps run", workflow_progress, "_backwards", _goes_on_while_some_run),
+    Mutation("a step that succeeds late is ignored", conduct, "learn", _a_late_success_is_ignored),
+    Mutation(
+        "a rollback ends at what is irreversible", workflow_progress, "_backwards", _stops_at_the_first_irreversible
+    ),
+    Mutation("one need is enough", workflow_progress, "_ready", _only_needs_matter),
+    Mutation("an idempotency key of a run is ignored", Start, "_new", _run_key_ignored),
+)
+"""The same of workflow runs: they are looked for in runs that start workflows."""
 
 
 MUTATIONS = (

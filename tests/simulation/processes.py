@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
@@ -13,9 +14,13 @@ from domain.gate import Entry, Health, Limits, Pass
 from domain.instant import to_text
 from domain.ports import EmailSender, Templates, Webhooks, World
 from domain.request import ActionRequest
+from domain.workflow import WorkflowRun
+from domain.workflow_definition import Definition
+from domain.workflow_ledger import Remembered
 from handlers.execute import Deadline
 from projections.agenda import StoredAgenda
 from projections.status import Response
+from projections.workflow_status import RunResponse
 from tests.simulation.calls import Call
 from tests.simulation.faults import Kind, Port
 from tests.simulation.provider import TYPES
@@ -24,6 +29,7 @@ from tests.simulation.store import put_under
 if TYPE_CHECKING:
     from tests.simulation.run import Run
 
+KEY = b"the key of a run"
 BEGINNING = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 MOST_DUE = 32
 """Rows of the agenda that a worker looks at in one go."""
@@ -140,6 +146,7 @@ class Process:
             email=cast("EmailSender", None),
             webhooks=cast("Webhooks", None),
             extras={"provider": run.provider},
+            callback_key=lambda: KEY,
         )
         parts = assemble(run.settings, world=world, actions=TYPES)
         put_under(parts.ledger, run.store)
@@ -147,12 +154,15 @@ class Process:
         self._advance = parts.advance
         self._operate = parts.operate
         self._compensate = parts.compensate
+        self._workflows = parts.workflows()
+        # A call that is put aside asks the same again, so nothing may be remembered from one call to the next.
+        self._workflows.runs._starts = Forgetful()
 
     def receive(self, request: ActionRequest, wait: float) -> Response:
         """A caller asks, and waits for so many seconds."""
         return self._receive(request, Deadline(self.clock, wait))
 
-    def advance(self, action_id: str) -> Action:
+    def advance(self, action_id: str) -> Action | WorkflowRun:
         """The doorbell."""
         return self._advance(action_id)
 
@@ -170,6 +180,27 @@ class Process:
         act = getattr(self._operate, verb)
         response: Response = act(*arguments, **order)
         return response
+
+    def start(self, definition: Definition, key: str, wait: float) -> RunResponse:
+        """Somebody starts a workflow, and waits for so many seconds."""
+        return self._workflows.start(definition, {}, Deadline(self.clock, wait), idempotency_key=key)
+
+    def operate_run(self, verb: str, run_id: str) -> RunResponse:
+        """A person acts on a run."""
+        act = getattr(self._workflows.operate, verb)
+        response: RunResponse = act(run_id, Deadline(self.clock, PATIENCE), actor="ada", reason="it was asked for")
+        return response
+
+    def call_back(self, token: str) -> RunResponse:
+        """Somebody brings an answer."""
+        return self._workflows.call_back(token, {"wish": 1}, Deadline(self.clock, PATIENCE))
+
+
+class Forgetful(Remembered[Any]):
+    """Asks each time."""
+
+    def get(self, name: str, find: Callable[[], Any]) -> Any:
+        return find()
 
 
 def _nothing(_: Kind | None) -> None:

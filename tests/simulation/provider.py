@@ -101,8 +101,9 @@ class Ticket(Wish):
     key_window = timedelta(minutes=3)
 
     def prepare(self, parameters: WishParameters, intent: Intent, world: World) -> Prepared[WishParameters]:
-        if parameters.wish % 5 == 0 and not intent.is_approved:
-            raise NeedsApproval(Hold("fifth", "a person looks at every fifth ticket", {"wish": parameters.wish}))
+        hold = Hold("fifth", "a person looks at every fifth ticket", {"wish": parameters.wish})
+        if parameters.wish % 5 == 0 and not intent.approves(hold):
+            raise NeedsApproval(hold)
         return super().prepare(parameters, intent, world)
 
 
@@ -135,7 +136,7 @@ class Provider:
         gone = run.random.random() < run.faults.chances.get(Port.PROVIDER, {}).get(Kind.TARGET_GONE, 0.0)
         if gone:
             run.count(Port.PROVIDER, Kind.TARGET_GONE)
-            run.call.refused = True
+        run.call.refused = gone
         return gone
 
     def send(self, attempt: Attempt, kind: Wish) -> Outcome:

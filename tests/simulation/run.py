@@ -26,8 +26,10 @@ from tests.simulation.loop import Loop
 from tests.simulation.people import ACTIVE_UNTIL, Callers, Operators, Workers
 from tests.simulation.processes import BEGINNING, Process
 from tests.simulation.provider import Provider
+from tests.simulation.run_promises import broken_run_promises
 from tests.simulation.store import SimulatedStore
 from tests.simulation.story import Story
+from tests.simulation.workflows import Starters
 
 T = TypeVar("T")
 
@@ -48,6 +50,7 @@ class Setup:
     workers: int = 3
     processes: int = 2
     faults: str = "heavy"
+    workflows: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +100,8 @@ class Run:
     def invite(self) -> None:
         """Everybody who will come, each at a time of their own."""
         Callers(self).come(self.setup.actions)
-        Operators(self).come(self.setup.actions)
+        Operators(self).come(self.setup.actions + 3 * self.setup.workflows)
+        Starters(self).come(self.setup.workflows)
         self._plan_kills()
 
     def finish(self) -> Result:
@@ -109,7 +113,11 @@ class Run:
         self.loop.run()
         self._drain()
         self._require_answers()
-        violations = [*self.books.violations, *broken_promises(self.books, self.settings.max_retries)]
+        violations = [
+            *self.books.violations,
+            *broken_promises(self.books, self.settings.max_retries),
+            *broken_run_promises(self.books),
+        ]
         totals = self.books.count + totals_of(self.books)
         return Result(self.setup.seed, self.story.digest(), totals, tuple(violations))
 
@@ -137,7 +145,12 @@ class Run:
         self.books.broken("", "it comes to an end", f"after {MOST_ROUNDS} looks there is still something due")
 
     def _waits_for_a_person(self, view: ActionView) -> bool:
-        """What is taken back by an action that is held or in doubt is looked at for ever, and nothing comes of it."""
+        """What is taken back by an action that is held or in doubt is looked at for ever, and nothing comes of it.
+
+        Nor does a run go on that somebody has paused.
+        """
+        if view.status == "paused":
+            return True
         if view.status != "compensating":
             return False
         asked = [event for event in self.books.lives[view.action_id] if event.kind == "compensation_requested"]

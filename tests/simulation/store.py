@@ -22,7 +22,8 @@ from eventsourcing.persistence import (
 )
 
 from adapters.memory_events import MemoryRecorder
-from domain.events import ActionEvent
+from domain.events import ActionEvent, RecordedEvent
+from domain.identity import is_run_id
 from domain.ledger import ActionLedger, ActionMapper
 from domain.priority import Place
 from projections.view import ActionView
@@ -32,8 +33,6 @@ from tests.simulation.faults import Kind, Port
 if TYPE_CHECKING:
     from tests.simulation.run import Run
 
-_PREFIX = len("action.")
-
 
 class SimulatedStore(AggregateRecorder):
     """A recorder, asked through the run's ports."""
@@ -42,7 +41,7 @@ class SimulatedStore(AggregateRecorder):
         self._run = run
         self._disk = MemoryRecorder()
         self._resolves = run.random.random() < 0.5
-        self.known: dict[tuple[str, int], ActionEvent] = {}
+        self.known: dict[tuple[str, int], RecordedEvent] = {}
 
     # -- appending --------------------------------------------------------------------------------------------------
 
@@ -83,10 +82,15 @@ class SimulatedStore(AggregateRecorder):
             run.tell("conflict", action_id)
             return conflict
         now = run.loop.now
-        written = [Written(event.originator_version, event.topic[_PREFIX:], event.state, call, now) for event in events]
+        kinds = [event.topic.partition(".")[2] for event in events]
+        written = [
+            Written(event.originator_version, kind, event.state, call, now)
+            for event, kind in zip(events, kinds, strict=True)
+        ]
         for event in written:
             run.tell(event.kind, action_id, event.state.decode())
-        run.books.wrote(action_id, written, "" if view is None else view.status)
+        note = run.books.wrote_run if is_run_id(action_id) else run.books.wrote
+        note(action_id, written, "" if view is None else view.status)
         run.ring(action_id)
         return None
 
@@ -125,9 +129,9 @@ class SimulatedStore(AggregateRecorder):
             raise OperationalError("no answer")
         return found
 
-    def views(self, status: str | None, limit: int) -> list[ActionView]:
-        """The rows of a status, or all, newest first."""
-        return self._run.call.once("views", lambda: self._disk.views(status, limit))
+    def views(self, status: str | None, limit: int, *, oldest_first: bool = False) -> list[ActionView]:
+        """The rows of a status, or all, newest first or oldest first."""
+        return self._run.call.once("views", lambda: self._disk.views(status, limit, oldest_first=oldest_first))
 
     def next_due(self, is_left: Callable[[ActionView], bool]) -> datetime | None:
         """When somebody must look again, for the simulation itself: past all ports. `is_left` are not looked at."""
@@ -141,11 +145,11 @@ _NOT_READ = frozenset({Kind.TIME_OUT_BEFORE, Kind.TIME_OUT_AFTER, Kind.THROTTLE,
 class RememberingMapper(ActionMapper):
     """The mapper itself. What is stored never changes, so each event is read once in a run, not once a look."""
 
-    def __init__(self, known: dict[tuple[str, int], ActionEvent]) -> None:
+    def __init__(self, known: dict[tuple[str, int], RecordedEvent]) -> None:
         super().__init__(JSONTranscoder())
         self._known = known
 
-    def to_domain_event(self, stored_event: StoredEvent) -> ActionEvent:
+    def to_domain_event(self, stored_event: StoredEvent) -> RecordedEvent:
         where = (str(stored_event.originator_id), stored_event.originator_version)
         event = self._known.get(where)
         if event is None:

@@ -5,13 +5,20 @@ from __future__ import annotations
 import pytest
 
 from tests.simulation.mutants import Killed, hunt
-from tests.simulation.mutations import MUTATIONS, Mutation
+from tests.simulation.mutations import MUTATIONS, WORKFLOW_MUTATIONS, Mutation
 
 
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mutation.name)
 def test_a_planted_bug_is_noticed(mutation: Mutation) -> None:
     before = vars(mutation.owner)[mutation.attribute]
     assert isinstance(hunt(mutation), Killed)
+    assert vars(mutation.owner)[mutation.attribute] is before
+
+
+@pytest.mark.parametrize("mutation", WORKFLOW_MUTATIONS, ids=lambda mutation: mutation.name)
+def test_a_planted_bug_of_workflow_runs_is_noticed(mutation: Mutation) -> None:
+    before = vars(mutation.owner)[mutation.attribute]
+    assert isinstance(hunt(mutation, workflows=4), Killed)
     assert vars(mutation.owner)[mutation.attribute] is before
 
 

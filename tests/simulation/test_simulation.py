@@ -46,6 +46,23 @@ def test_where_nothing_goes_wrong_each_attempt_is_an_effect() -> None:
     assert summary.totals["attempts"] == summary.totals["effects"] == done
 
 
+@pytest.mark.parametrize("first_seed", [0, HUNDRED])
+def test_every_promise_of_a_workflow_is_kept_whatever_goes_wrong(first_seed: int) -> None:
+    summary = played(Setup(first_seed, actions=3, workflows=4), HUNDRED)
+    assert summary.failures == {}
+    ends = ("completed", "compensated", "partially_compensated", "needs_operator")
+    assert [end for end in ends if summary.totals[f"run ended: {end}"] < 10] == []
+    assert [
+        verb for verb in ("undo", "pause", "resume", "cancel", "call_back") if not summary.totals[f"run verb: {verb}"]
+    ] == []
+
+
+def test_where_nothing_goes_wrong_what_a_workflow_did_stands_or_is_taken_back() -> None:
+    summary = played(Setup(0, actions=0, workflows=4, faults="none"), 50)
+    assert summary.failures == {}
+    assert summary.totals["runs"] == 200
+
+
 @pytest.mark.parametrize("shape", [(1, 1), (1, 4), (5, 6)])
 def test_the_number_of_processes_and_workers_makes_no_difference(shape: tuple[int, int]) -> None:
     processes, workers = shape

@@ -13,9 +13,13 @@ from domain.identity import (
     bulk_given_at,
     decided_action_id,
     effect_key,
+    is_run_id,
     keyed_action_id,
+    keyed_run_id,
     new_action_id,
     new_bulk_id,
+    new_run_id,
+    step_action_id,
 )
 from tests.given import NOON
 
@@ -59,10 +63,20 @@ def test_an_effect_key_is_fit_for_every_provider_and_one_for_each_route() -> Non
 
 
 def test_what_was_released_stays() -> None:
-    """A key that was used years ago must still be recognised: these three may never change."""
+    """A key that was used years ago must still be recognised: these may never change."""
     assert keyed_action_id("order-7") == "act_1hxjvjmxj4wr1c8ghebv40swk9"
     assert decided_action_id("d-1", "send_email", b"{}") == "act_0abtzb3rm0nxzthnhct7sa3rzn"
     assert effect_key("act_x") == "act_x-r0"
+    assert keyed_run_id("order-7") == "run_4znkqst2zp0rde01gbje5wqvhg"
+    assert step_action_id("run_x", "a") == "act_39n7c3kxy984sx3k81qnp5tfqm"
+
+
+def test_a_run_and_its_steps_have_ids_of_their_own() -> None:
+    assert re.fullmatch(r"run_[0-9a-hjkmnp-tv-z]{26}", new_run_id(NOON, bytes(10)))
+    assert keyed_run_id("order-7")[4:] != keyed_action_id("order-7")[4:]
+    assert len({step_action_id("run_x", "a"), step_action_id("run_x", "b"), step_action_id("run_y", "a")}) == 3
+    assert is_run_id(keyed_run_id("k"))
+    assert not is_run_id(keyed_action_id("k"))
 
 
 def test_a_bulk_id_holds_when_its_order_was_given() -> None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.errors import Refused
-from domain.validators.send_slack import LONGEST_TEXT, escaped, refuse_mentions, slack_wording
+from domain.validators.send_slack import LONGEST_TEXT, escaped, refuse_images, refuse_mentions, slack_wording
 from domain.wording import Wording
 
 MARKS = [
@@ -114,6 +114,41 @@ def test_a_block_calls_nobody(block: dict[str, Any]) -> None:
 def test_a_person_a_channel_and_a_date_may_be_named() -> None:
     text = "<@U012AB3CD> see <#C012AB3CD> by <!date^1392734382^{date_num}|then>, @channel"
     refuse_mentions(Wording(text), [{"type": "section", "text": {"type": "mrkdwn", "text": text}}])
+
+
+IMAGE = {"type": "image", "image_url": "https://example.com/?d=ACME-1", "alt_text": "x"}
+TEXT = {"type": "mrkdwn", "text": "x"}
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        IMAGE,
+        {"type": "section", "text": TEXT, "accessory": IMAGE},
+        {"type": "context", "elements": [TEXT, IMAGE]},
+        {"type": "video", "video_url": "https://example.com/v", "title": TEXT, "alt_text": "x"},
+        {"type": "video", "thumbnail_url": "https://example.com/t"},
+        {"type": "video", "provider_icon_url": "https://example.com/i"},
+        {"type": "carousel", "elements": [{"type": "card", "hero_image": {"image_url": "https://example.com/"}}]},
+        {"type": "a block of tomorrow", "poster_url": "https://example.com/"},
+        {"type": "markdown", "text": "Look: ![x](https://example.com/?d=ACME-1)"},
+    ],
+)
+def test_a_block_has_slack_fetch_nothing(block: dict[str, Any]) -> None:
+    with pytest.raises(Refused) as refused:
+        refuse_images([{"type": "divider"}, block])
+    assert refused.value.details[0].field == "parameters.blocks"
+
+
+def test_links_that_people_follow_may_stand_in_a_block() -> None:
+    link = {"type": "link", "url": "https://example.com/"}
+    button = {"type": "button", "text": {"type": "plain_text", "text": "!["}, "url": "https://example.com/"}
+    rich = {"type": "rich_text", "elements": [{"type": "rich_text_section", "elements": [link]}]}
+    file = {"type": "image", "slack_file": {"id": "F0123ABCD"}, "alt_text": "image_url"}
+    titled = {"type": "a block of tomorrow", "title_url": "https://example.com/"}
+    refuse_images(
+        [rich, {"type": "actions", "elements": [button]}, {"type": "markdown", "text": "[x](y)!"}, file, titled]
+    )
 
 
 def test_the_length_that_counts_is_that_of_what_is_sent() -> None:

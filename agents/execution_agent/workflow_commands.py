@@ -1,0 +1,159 @@
+"""The command line of workflow runs: `execution-agent workflow run FILE`, `show`, `status`, `list`, and the acts of
+people: `cancel`, `pause`, `resume`, `undo`, `callback`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from enum import StrEnum
+from typing import Annotated, Any
+
+import typer
+
+from agents.execution_agent import console, workflow_console
+from agents.execution_agent.agent import ExecutionAgent
+from agents.execution_agent.operators import Actor, Reason
+from agents.execution_agent.shell import REFUSED_OR_FAILED, USAGE, Json, agent_of, print_json, read_request, refused
+from domain.errors import MalformedRequest
+from domain.json_text import read_text
+from domain.workflow_standing import RunStatus
+
+WELL = frozenset({"running", "paused", "rolling_back", "completed"})
+
+RunId = Annotated[str, typer.Argument(metavar="RUN", help="The run's id: run_...")]
+
+app = typer.Typer(name="workflow", help="Runs of workflows: several actions, and what follows when one fails.")
+
+
+class Drawing(StrEnum):
+    """How a run is shown."""
+
+    TERMINAL = "terminal"
+    MERMAID = "mermaid"
+
+
+@app.command()
+def run(
+    file: Annotated[
+        str, typer.Argument(metavar="FILE|-", help="The definition, YAML or JSON; - reads standard input.")
+    ],
+    inputs: Annotated[
+        list[str] | None, typer.Option("--input", metavar="NAME=VALUE", help="JSON where it is JSON, else text.")
+    ] = None,
+    key: Annotated[str | None, typer.Option("--key", help="The same key again is the same run.")] = None,
+    actor: Annotated[str | None, typer.Option(help="Who wants it; recorded.")] = None,
+    wait: Annotated[float | None, typer.Option(min=0.0, max=900.0, help="Seconds to wait for its end.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Carry out the workflow that FILE defines."""
+    text = read_request(file, as_json)
+    given = dict(_input(one, as_json) for one in inputs or ())
+    _act(as_json, lambda agent: agent.start_workflow_run(text, given, idempotency_key=key, actor=actor, wait=wait))
+
+
+@app.command()
+def show(
+    run_id: RunId,
+    drawing: Annotated[Drawing, typer.Option("--format", metavar="FORMAT", help="terminal or mermaid.")] = (
+        Drawing.TERMINAL
+    ),
+    as_json: Json = False,
+) -> None:
+    """Draw the graph of a run, and where each step stands."""
+    with agent_of(as_json) as agent:
+        told = agent.workflow_status(run_id)
+    if as_json or told["run_id"] is None:
+        _tell(told, as_json)
+    elif drawing is Drawing.MERMAID:
+        typer.echo(workflow_console.mermaid_of(told))
+    else:
+        workflow_console.draw(told)
+    raise typer.Exit(0 if told["run_id"] else REFUSED_OR_FAILED)
+
+
+@app.command()
+def status(run_id: RunId, as_json: Json = False) -> None:
+    """Where a run stands, and what is left of it."""
+    with agent_of(as_json) as agent:
+        told = agent.workflow_status(run_id)
+    _tell(told, as_json)
+    raise typer.Exit(0 if told["run_id"] else REFUSED_OR_FAILED)
+
+
+@app.command("list")
+def list_runs(
+    status: Annotated[RunStatus | None, typer.Option(metavar="STATUS", help="Only those in this status.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=100_000, help="At most this many, the newest.")] = 50,
+    as_json: Json = False,
+) -> None:
+    """The newest runs, and where they stand."""
+    with agent_of(as_json) as agent:
+        rows = agent.list_workflow_runs(status and str(status), limit=limit)
+    if as_json:
+        print_json(rows)
+    else:
+        console.tell_list(rows)
+
+
+@app.command()
+def cancel(run_id: RunId, actor: Actor, reason: Reason, as_json: Json = False) -> None:
+    """Begin no step any more; what runs ends, and what was done stands."""
+    _act(as_json, lambda agent: agent.cancel_run(run_id, actor=actor, reason=reason))
+
+
+@app.command()
+def pause(run_id: RunId, actor: Actor, reason: Reason, as_json: Json = False) -> None:
+    """Begin no step until the run is resumed."""
+    _act(as_json, lambda agent: agent.pause_run(run_id, actor=actor, reason=reason))
+
+
+@app.command()
+def resume(run_id: RunId, actor: Actor, reason: Reason, as_json: Json = False) -> None:
+    """Let a paused run go on."""
+    _act(as_json, lambda agent: agent.resume_run(run_id, actor=actor, reason=reason))
+
+
+@app.command()
+def undo(run_id: RunId, actor: Actor, reason: Reason, as_json: Json = False) -> None:
+    """Take back what a run did, the last step first."""
+    _act(as_json, lambda agent: agent.undo_run(run_id, actor=actor, reason=reason), good=WELL | {"compensated"})
+
+
+@app.command()
+def callback(
+    token: Annotated[str, typer.Argument(help="What the step that waits has handed out.")],
+    payload: Annotated[str, typer.Option(help="A JSON object, which becomes the step's result.")] = "{}",
+    as_json: Json = False,
+) -> None:
+    """End the step that waits for this token."""
+    try:
+        brought = read_text(payload)
+    except MalformedRequest as malformed:
+        raise refused(as_json, "usage", f"--payload: {malformed.message}", USAGE) from None
+    _act(as_json, lambda agent: agent.callback(token, brought))
+
+
+def _act(
+    as_json: bool, act: Callable[[ExecutionAgent], dict[str, Any]], *, good: frozenset[str] = WELL | {"compensated"}
+) -> None:
+    with agent_of(as_json) as agent:
+        told = act(agent)
+    _tell(told, as_json)
+    raise typer.Exit(0 if told["error"] is None and told["status"] in good else REFUSED_OR_FAILED)
+
+
+def _tell(told: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        print_json(told)
+    else:
+        workflow_console.tell(told)
+
+
+def _input(text: str, as_json: bool) -> tuple[str, Any]:
+    name, mark, value = text.partition("=")
+    if not mark or not name:
+        raise refused(as_json, "usage", f"--input is NAME=VALUE, not {text[:80]!r}", USAGE)
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, value
