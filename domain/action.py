@@ -107,22 +107,28 @@ class Action(Standing):
             at,
             rule=hold.rule,
             message=hold.message,
-            request_hash=hold.hash_with(self.fingerprint),
+            request_hash=hold.hash_with(self.fingerprint, self.effect_key),
             details=dict(hold.details) or None,
         )
 
     def is_approved_for(self, hold: Hold) -> bool:
         """Whether exactly this was approved."""
-        return self.approved_hash == hold.hash_with(self.fingerprint)
+        return self.approved_hash == hold.hash_with(self.fingerprint, self.effect_key)
 
-    def approve(self, order: Order, *, at: datetime) -> None:
-        """It goes on, as it was held."""
+    def approve(self, order: Order, *, request_hash: str | None = None, at: datetime) -> None:
+        """It goes on, as it was held: under `request_hash`, where that is said."""
+        self._require_shown(request_hash)
         self._happened(
             events.Approved, at, request_hash=self.hold.request_hash if self.hold else "", **order.as_event()
         )
 
-    def deny(self, order: Order, *, at: datetime) -> None:
+    def _require_shown(self, request_hash: str | None) -> None:
+        if request_hash is not None and (self.hold is None or self.hold.request_hash != request_hash):
+            raise IllegalTransition("it is not held for what was shown any more: look at it again")
+
+    def deny(self, order: Order, *, request_hash: str | None = None, at: datetime) -> None:
         """It does not go on. What an earlier attempt may have done is not hidden by that."""
+        self._require_shown(request_hash)
         if self.doubted and self.status is Status.HELD:
             self.cancel(order, at=at)
         else:
@@ -307,7 +313,7 @@ class Action(Standing):
 
     def reported(self, *, at: datetime) -> None:
         """Whoever has to hear of its end has been told."""
-        self._happened(events.Reported, at, to=self.compensates)
+        self._happened(events.Reported, at, to=self.reports_to)
 
     # -- the provider, asked ----------------------------------------------------------------------------------------
 

@@ -17,7 +17,7 @@ asks the provider what became of it.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Generic, TypeVar
@@ -25,6 +25,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 from pydantic import BaseModel, ConfigDict
 
 from domain.gate import Limits
+from domain.hold import Hold
 from domain.outcome import Finding, Outcome
 from domain.policy import Delivery
 from domain.ports import World
@@ -40,6 +41,14 @@ class Parameters(BaseModel):
 P = TypeVar("P", bound=BaseModel)
 
 
+LONGEST_PREPARATION = 10.0
+"""Seconds."""
+
+
+def _nobody(_: Hold) -> bool:
+    return False
+
+
 @dataclass(frozen=True)
 class Intent:
     """Which effect is meant. `effect_key` is the same on every try, and is what a provider deduplicates by."""
@@ -47,10 +56,16 @@ class Intent:
     action_id: str
     effect_key: str
     at: datetime
-    is_approved: bool = field(default=False, kw_only=True)
-    """Whether a person has approved what `prepare` would hold."""
+    approved: Callable[[Hold], bool] = field(default=_nobody, kw_only=True, repr=False)
+    within: float = field(default=LONGEST_PREPARATION, kw_only=True)
+    """Seconds that `prepare` may take to ask others; with none it checks what it can without asking anybody, and what
+    it makes is not executed."""
     earlier: Mapping[str, Any] = field(default_factory=dict, kw_only=True)
     """The facts of the attempt before, where one may have taken effect: what it found is not there to be read again."""
+
+    def approves(self, hold: Hold) -> bool:
+        """Whether a person has approved exactly this. `prepare` raises NeedsApproval(hold) unless one has."""
+        return self.approved(hold)
 
 
 @dataclass(frozen=True)
@@ -124,6 +139,8 @@ class BaseAction(ABC, Generic[P]):
     """The model of the request's `parameters`."""
     delivery: ClassVar[Delivery] = Delivery.AT_MOST_ONCE
     """What it promises. The default is the careful one."""
+    other_promises: ClassVar[Mapping[Delivery, str]] = {}
+    """Other classes that `prepare` may answer with, where a target promises more or less: each with where that is."""
     key_window: ClassVar[timedelta | None] = None
     """How long the provider remembers an effect key, for types that are idempotent by key; None is for ever."""
     limits: ClassVar[Limits] = Limits()
@@ -136,7 +153,7 @@ class BaseAction(ABC, Generic[P]):
     def prepare(self, parameters: P, intent: Intent, world: World) -> Prepared[P]:  # noqa: ARG002 - for those who override
         """Everything that can be known before acting. Without side effect; raises Refused.
 
-        Raises NeedsApproval where a person has to decide first; not for an intent that is approved.
+        Raises NeedsApproval(hold) where a person has to decide first, unless `intent.approves(hold)`.
         """
         return Prepared(parameters)
 

@@ -9,7 +9,10 @@ ExecutionAgentError
 │   ├── InvalidVariable         a variable has another type than the template declares
 │   ├── InvalidRecipient        the recipient is not one bare, deliverable address
 │   ├── InvalidMessage          the built message is not the message that was meant
-│   └── UnsafeTarget            the URL or one of its addresses may not be reached
+│   ├── UnsafeTarget            the URL or one of its addresses may not be reached
+│   ├── InvalidDefinition       a workflow's definition cannot be carried out (structured: each problem with its line)
+│   └── ExpressionError         a workflow's expression cannot be read, or gives nothing that fits
+│       └── UnresolvedReference it names what is not there
 ├── NeedsApproval               a person has to approve it first; nothing was done
 ├── IllegalTransition           the action's life does not allow this now
 ├── ConfigurationError          a setting is wrong; says what to do (exit code 3)
@@ -134,6 +137,46 @@ class UnsafeTarget(Refused):
     """The URL or one of its addresses may not be reached."""
 
     code = "unsafe_target"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing to repair in a text. `line` counts from 1, and is 0 where there is no text; `path` is dotted from its
+    root, "" for the whole."""
+
+    line: int
+    path: str
+    message: str
+
+    def __str__(self) -> str:
+        where = f"line {self.line}, {self.path}" if self.path else f"line {self.line}"
+        return f"{where}: {self.message}" if self.line else self.message
+
+
+class InvalidDefinition(Refused):
+    """A workflow's definition cannot be carried out: `problems` are all of it, in the order of their lines."""
+
+    code = "invalid_definition"
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        more = f" (the first of {len(problems)} problems)" if len(problems) > 1 else ""
+        details = [
+            FieldError(problem.path, self.code, f"line {problem.line}: {problem.message}") for problem in problems
+        ]
+        super().__init__(f"{problems[0]}{more}", details=details)
+        self.problems = tuple(problems)
+
+
+class ExpressionError(Refused):
+    """A workflow's expression cannot be read, or gives nothing that fits. `details` name the parameter."""
+
+    code = "invalid_expression"
+
+
+class UnresolvedReference(ExpressionError):
+    """An expression names what is not there."""
+
+    code = "unresolved_reference"
 
 
 class NeedsApproval(ExecutionAgentError):

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from eventsourcing.domain import CanInitAggregate, CanMutateAggregate
@@ -20,18 +21,18 @@ from domain.lifecycle import Life
 if TYPE_CHECKING:
     from domain.action import Action
 
-ACTION_TOPIC = "action"
+ACTION_TOPIC, RUN_TOPIC = "action", "workflow"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class ActionEvent(CanMutateAggregate[str]):
-    """The base of all. `timestamp` is the time of the decision, aware, in UTC."""
+class RecordedEvent(CanMutateAggregate[str]):
+    """The base of all that a ledger keeps. `timestamp` is the time of the decision, aware, in UTC."""
 
     originator_id: str
     originator_version: int
     timestamp: datetime
 
-    life: ClassVar[Life]
+    life: ClassVar[StrEnum]
     schema: ClassVar[int] = 1
     TOPIC: ClassVar[str]
 
@@ -45,13 +46,20 @@ class ActionEvent(CanMutateAggregate[str]):
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in vars(self).items())})"
 
-    def apply(self, aggregate: Action) -> None:
-        aggregate.apply(self)
-
     @classmethod
     def own_fields(cls) -> tuple[str, ...]:
         """The names of what this kind of event says, beside id, version and time."""
         return tuple(f.name for f in fields(cls) if f.name not in _ENVELOPE)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class ActionEvent(RecordedEvent):
+    """The base of all that happens to an action."""
+
+    life: ClassVar[Life]
+
+    def apply(self, aggregate: Action) -> None:
+        aggregate.apply(self)
 
 
 _ENVELOPE = frozenset({"originator_id", "originator_version", "timestamp", "originator_topic"})
@@ -417,7 +425,7 @@ REGISTRY: Mapping[str, type[ActionEvent]] = {
         Reported,
     )
 }
-"""Every topic that may stand in a ledger."""
+"""Every topic of an action that may stand in a ledger; those of workflow runs are in `domain.workflow_events`."""
 
 for _topic, _event in REGISTRY.items():
     register_topic(_topic, _event)

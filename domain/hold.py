@@ -18,7 +18,13 @@ class Hold:
     message: str
     details: Mapping[str, Any] = field(default_factory=dict)
 
-    def hash_with(self, fingerprint: str) -> str:
-        """SHA-256, in hex, of the request and of this: an approval is for exactly these, and nothing that changed."""
-        approved = {"fingerprint": fingerprint, "rule": self.rule, "details": dict(self.details)}
-        return sha256(canonical(approved)).hexdigest()
+    def hash_with(self, fingerprint: str, effect_key: str) -> str:
+        """SHA-256, in hex, of the request, its route and this: an approval is for exactly these, as they were shown."""
+        shown = {
+            "fingerprint": fingerprint,
+            "effect_key": effect_key,
+            "rule": self.rule,
+            "message": self.message,
+            "details": dict(self.details),
+        }
+        return sha256(canonical(shown)).hexdigest()

@@ -2,7 +2,8 @@
 
 An action id is a TypeID: `act_` and 26 characters of lower-case Crockford base32 (https://github.com/jetify-com/typeid),
 made of a UUIDv7 (RFC 9562: random, ordered by time) or, for a keyed request, of the key's hash. The conditional append
-of an action's first event is then the duplicate check, and costs nothing.
+of an action's first event is then the duplicate check, and costs nothing. A workflow run has an id of the same kind,
+`run_` and the same 26 characters.
 """
 
 from __future__ import annotations
@@ -11,18 +12,42 @@ from datetime import UTC, datetime
 from hashlib import sha256
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
-_PREFIX = "act_"
+_PREFIX, _RUN_PREFIX = "act_", "run_"
 _BULK_PREFIX = "blk_"
 _BULK_STAMP = "%Y%m%dT%H%M%S.%fZ"
 
 
 def new_action_id(at: datetime, entropy: bytes) -> str:
     """An id nobody else has. `entropy` is 10 random bytes."""
+    return _PREFIX + _new(at, entropy)
+
+
+def new_run_id(at: datetime, entropy: bytes) -> str:
+    """The id of a run that nobody can ask for twice. `entropy` is 10 random bytes."""
+    return _RUN_PREFIX + _new(at, entropy)
+
+
+def keyed_run_id(key: str) -> str:
+    """The one id of all runs that are asked for with this idempotency key."""
+    return _RUN_PREFIX + _base32(sha256(b"run-idempotency-key\x00" + key.encode()).digest()[:16])
+
+
+def is_run_id(found: str) -> bool:
+    """Whether it is a workflow run's, and no action's."""
+    return found.startswith(_RUN_PREFIX)
+
+
+def step_action_id(run_id: str, step: str) -> str:
+    """The one id of the action that a step of a run becomes, whoever carries it out."""
+    return _PREFIX + _base32(sha256(b"workflow-step\x00" + run_id.encode() + b"\x00" + step.encode()).digest()[:16])
+
+
+def _new(at: datetime, entropy: bytes) -> str:
     milliseconds = int(at.timestamp() * 1000)
     uuid = bytearray(milliseconds.to_bytes(6, "big") + entropy[:10])
     uuid[6] = 0x70 | (uuid[6] & 0x0F)
     uuid[8] = 0x80 | (uuid[8] & 0x3F)
-    return _PREFIX + _base32(bytes(uuid))
+    return _base32(bytes(uuid))
 
 
 def keyed_action_id(key: str) -> str:
@@ -38,9 +63,13 @@ def decided_action_id(decision_id: str, action_type: str, canonical_parameters: 
     return _PREFIX + _base32(digest[:16])
 
 
-def compensating_action_id(action_id: str) -> str:
-    """The one id of the action that takes this one back: an undo asked for twice is the same undo."""
-    return _PREFIX + _base32(sha256(b"compensation\x00" + action_id.encode()).digest()[:16])
+def compensating_action_id(action_id: str, number: object = 1) -> str:
+    """The one id of the action that takes this one back: an undo asked for twice is the same undo.
+
+    Another one, with the next number, is made where the one before came to nothing and cannot be tried again.
+    """
+    counted = b"" if number == 1 else b"\x00" + str(number).encode()
+    return _PREFIX + _base32(sha256(b"compensation\x00" + action_id.encode() + counted).digest()[:16])
 
 
 def effect_key(action_id: str, route: int = 0) -> str:

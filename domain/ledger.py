@@ -10,10 +10,10 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from eventsourcing.application import AggregateNotFoundError, Application, LocalNotificationLog
-from eventsourcing.domain import DomainEventProtocol
+from eventsourcing.domain import CanInitAggregate, DomainEventProtocol
 from eventsourcing.persistence import (
     ApplicationRecorder,
     IntegrityError,
@@ -33,8 +33,12 @@ from domain.errors import (
     NewerSchema,
     UnknownTopic,
 )
-from domain.events import ACTION_TOPIC, REGISTRY, ActionEvent, Requested
+from domain.events import REGISTRY, RUN_TOPIC, ActionEvent, RecordedEvent
+from domain.identity import is_run_id
 from domain.instant import from_text, to_text
+
+if TYPE_CHECKING:
+    from domain.workflow import WorkflowRun
 
 LARGEST_EVENT = 350_000
 """Bytes. An item of DynamoDB holds 400 KB; what is decided together must fit beside it."""
@@ -51,20 +55,20 @@ class ActionMapper(Mapper[str]):
     """
 
     def to_stored_event(self, domain_event: DomainEventProtocol[str]) -> StoredEvent:
-        event = cast("ActionEvent", domain_event)
+        event = cast("RecordedEvent", domain_event)
         state: dict[str, Any] = {"at": to_text(event.timestamp)}
         if event.schema > 1:
             state["schema"] = event.schema
         said = vars(event)
-        state.update((name, said[name]) for name in _OWN_FIELDS[type(event)] if said[name] is not None)
+        state.update((name, said[name]) for name in _own_fields(type(event)) if said[name] is not None)
         encoded = _encode(state).encode()
         if len(encoded) > LARGEST_EVENT:
             raise EventTooLarge(f"{event.life.value!r} takes {len(encoded)} bytes; at most {LARGEST_EVENT} are stored")
         return StoredEvent(event.originator_id, event.originator_version, event.TOPIC, encoded)
 
-    def to_domain_event(self, stored_event: StoredEvent) -> ActionEvent:
+    def to_domain_event(self, stored_event: StoredEvent) -> RecordedEvent:
         where = f"{stored_event.originator_id} version {stored_event.originator_version}"
-        kind = REGISTRY.get(stored_event.topic)
+        kind = _kind_of(stored_event.topic)
         if kind is None:
             raise UnknownTopic(f"{where}: no event is registered for the topic {stored_event.topic!r}")
         try:
@@ -73,8 +77,8 @@ class ActionMapper(Mapper[str]):
             if schema > kind.schema:
                 raise NewerSchema(f"{where}: {stored_event.topic!r} has schema {schema}, known is up to {kind.schema}")
             at = from_text(state.pop("at"))
-            if kind is Requested:
-                state["originator_topic"] = ACTION_TOPIC
+            if issubclass(kind, CanInitAggregate):
+                state["originator_topic"] = kind.TOPIC.partition(".")[0]
             return kind(str(stored_event.originator_id), stored_event.originator_version, at, **state)
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise CorruptEvent(f"{where}: {stored_event.topic!r} cannot be read ({type(error).__name__})") from error
@@ -82,7 +86,26 @@ class ActionMapper(Mapper[str]):
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
-_OWN_FIELDS: Mapping[type[ActionEvent], tuple[str, ...]] = {kind: kind.own_fields() for kind in REGISTRY.values()}
+
+_OWN_FIELDS: dict[type[RecordedEvent], tuple[str, ...]] = {}
+"""Of each kind that was met."""
+
+
+def _own_fields(kind: type[RecordedEvent]) -> tuple[str, ...]:
+    if kind not in _OWN_FIELDS:
+        _OWN_FIELDS[kind] = kind.own_fields()
+    return _OWN_FIELDS[kind]
+
+
+def _kind_of(topic: str) -> type[RecordedEvent] | None:
+    """What is registered for the topic, None where nothing is."""
+    if not topic.startswith(f"{RUN_TOPIC}."):
+        return REGISTRY.get(topic)
+    # Imported here: a function that starts cold has mostly an action to carry out.
+    from domain import workflow  # noqa: F401 - the aggregate registers itself
+    from domain.workflow_events import RUN_REGISTRY
+
+    return RUN_REGISTRY.get(topic)
 
 
 class ActionLedger(Application[str]):
@@ -98,7 +121,7 @@ class ActionLedger(Application[str]):
         self,
         env: Mapping[str, str],
         *,
-        view_of: Callable[[Action], object],
+        view_of: Callable[[Any], object],
         keep: Callable[[Any], None] | None = None,
     ) -> None:
         self._view_of = view_of
@@ -106,8 +129,8 @@ class ActionLedger(Application[str]):
         with translated():
             super().__init__(dict(env))
 
-    def record(self, action: Action) -> None:
-        """Appends what was decided, as one commit; returns when it is on disk.
+    def record(self, action: Action | WorkflowRun) -> None:
+        """Appends what was decided, as one commit; returns when it is on disk. Runs are recorded in the same way.
 
         Raises LedgerConflict when another writer was first (the action at hand is then stale: load it again),
         EventTooLarge before anything is written, LedgerUnavailable when the store cannot be written.
@@ -121,16 +144,18 @@ class ActionLedger(Application[str]):
 
     def load(self, action_id: str) -> Action:
         """The action, read consistently. Raises ActionNotFound, LedgerUnavailable, and what a row deserves."""
-        _require_possible(action_id)
+        require_possible(action_id)
+        if is_run_id(action_id):
+            raise ActionNotFound(f"{action_id} is a workflow run, and no action")
         with translated():
             action: Action = self.repository.get(action_id, projector_func=_replayed)
             return action
 
-    def events_of(self, action_id: str) -> list[ActionEvent]:
-        """The whole life, oldest first. Raises ActionNotFound, LedgerUnavailable and what a row deserves."""
-        _require_possible(action_id)
+    def events_of(self, action_id: str) -> list[RecordedEvent]:
+        """The whole life of an action or of a run, oldest first. Raises as `load` does."""
+        require_possible(action_id)
         with translated():
-            life = [cast("ActionEvent", event) for event in self.events.get(action_id)]
+            life = [cast("RecordedEvent", event) for event in self.events.get(action_id)]
         if not life:
             raise ActionNotFound(f"no action has the id {action_id!r}")
         return life
@@ -152,7 +177,7 @@ class ActionLedger(Application[str]):
         return cast("LocalNotificationLog", None)
 
 
-def agenda_time(action: Action) -> datetime | None:
+def agenda_time(action: Action | WorkflowRun) -> datetime | None:
     """Nothing enters the agenda in its past: whoever works through it goes on from where they were."""
     return None if action.due_at is None else max(action.due_at, action.modified_on)
 
@@ -164,8 +189,8 @@ def _replayed(action: Action | None, life: Iterable[ActionEvent]) -> Action | No
     return action
 
 
-def _require_possible(action_id: object) -> None:
-    """Whoever asks may ask anything: what cannot be an id has no action."""
+def require_possible(action_id: object) -> None:
+    """Whoever asks may ask anything: what cannot be an id has no action. Raises ActionNotFound."""
     if not isinstance(action_id, str) or not action_id.isascii() or len(action_id) > LONGEST_ID:
         raise ActionNotFound(f"no action has the id {str(action_id)[:80]!a}")
 

@@ -18,6 +18,7 @@
 
     whatever waits ──► held ──► approved, which waits for its attempt, or denied
     succeeded ──► compensation_requested ──► compensated, or compensation_failed, which may still become compensated
+                  or be requested anew
 
 Some events move nothing: a wish to cancel what is just being attempted, a due time put off or brought forward, a
 question to the provider that left the doubt as it was, the word to an action that its compensation is over, and
@@ -119,7 +120,7 @@ MAY_FOLLOW: Mapping[Life, frozenset[Life | None]] = {
     Life.REDRIVEN: frozenset({Life.FAILED}),
     Life.CANCELLED: _WAITING | {Life.HELD},
     Life.EXPIRED: _WAITING | {Life.HELD},
-    Life.COMPENSATION_REQUESTED: frozenset({Life.SUCCEEDED}),
+    Life.COMPENSATION_REQUESTED: frozenset({Life.SUCCEEDED, Life.COMPENSATION_FAILED}),
     Life.COMPENSATED: frozenset({Life.COMPENSATION_REQUESTED, Life.COMPENSATION_FAILED}),
     Life.COMPENSATION_FAILED: frozenset({Life.COMPENSATION_REQUESTED}),
     Life.CANCEL_REQUESTED: frozenset({Life.ATTEMPTED, Life.ATTEMPT_FAILED, Life.HELD, Life.APPROVED}),

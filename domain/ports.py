@@ -6,7 +6,7 @@ the adapter behind it knows its provider and classes every answer.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
@@ -168,20 +168,24 @@ class Webhooks(Protocol):
 class Doorbells(Protocol):
     """Rings that come later, while nobody waits for them."""
 
-    def ring_later(self, action_id: str, *, after: float) -> Failure | None:
-        """Has the action looked at in `after` seconds, 900 at most. None when that was taken on. Never raises."""
+    def ring_later(self, action_id: str, *, after: float, announce: Sequence[int] = ()) -> Failure | None:
+        """Has the action looked at in `after` seconds, 900 at most, and others told of the versions in `announce`.
+
+        None when that was taken on. Never raises.
+        """
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
     """What nobody here can handle. `event_id` names what brought it; `announce` are versions that others were to hear
-    of, and did not."""
+    of, and did not; `is_message` says that nothing brings it again, since its message is gone once it is answered."""
 
     action_id: str | None
     event_id: str
     problem: str
     announce: tuple[int, ...] = ()
+    is_message: bool = False
 
 
 class Quarantine(Protocol):
@@ -233,3 +237,5 @@ class World:
     doorbells: Doorbells | None = None
     quarantine: Quarantine | None = None
     announcers: Sequence[Announcer] = ()
+    callback_key: Callable[[], bytes] | None = None
+    """Gives the secret that callback tokens are made with, when it is first needed."""

@@ -6,6 +6,7 @@ These methods apply. They run on every read, so they never refuse and never fail
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
@@ -14,13 +15,22 @@ from eventsourcing.domain import BaseAggregate
 from domain import events
 from domain.errors import ErrorReport, FieldError
 from domain.events import ActionEvent
-from domain.identity import compensating_action_id, effect_key
+from domain.identity import compensating_action_id, effect_key, step_action_id
 from domain.instant import from_text
 from domain.lifecycle import ENDED, STATUS_AFTER, Life, Status
 from domain.policy import LEASE_LAPSED, Delivery, Route
 
 REPORT_WITHIN = timedelta(minutes=1)
-"""After this somebody looks whether the end of a compensation was told. Whoever ends it tells it at once."""
+"""After this somebody looks whether the end of a compensation, or of a workflow's step, was told. Whoever ends it tells
+it at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """A step of a workflow run."""
+
+    run: str
+    step: str
 
 
 class Standing(BaseAggregate[str]):
@@ -42,14 +52,16 @@ class Standing(BaseAggregate[str]):
         if event.life in STATUS_AFTER:
             self._last = event.life
             self._status = STATUS_AFTER[event.life]
-        if self.compensates is not None and not self.is_reported and self._status in ENDED:
-            # A compensation that is over has a last duty: the action that it takes back must be told.
+        if self.reports_to is not None and not self.is_reported and self._status in ENDED:
+            # What is a part of something has a last duty when it is over: that something must be told.
             self.due_at: datetime | None = event.timestamp + REPORT_WITHIN
 
     def _requested(self, event: events.Requested) -> None:
         self.request: Mapping[str, Any] = event.request
-        self.compensates: str | None = _compensated_by(event.originator_id, event.request.get("compensates"))
+        self.compensates: str | None = _compensated_by(event.originator_id, event.request)
         """The id of the action that this one takes back, None for all others."""
+        self.workflow: Membership | None = _membership_of(event.originator_id, event.request.get("workflow"))
+        """The step that it is, None for all others."""
         self.fingerprint: str = event.fingerprint
         self.effect_key: str = event.effect_key
         self._status = Status.REQUESTED
@@ -67,6 +79,7 @@ class Standing(BaseAggregate[str]):
         self.hold: events.Held | None = None
         self.approved_hash: str | None = None
         self.compensation: str | None = None
+        self.compensations: int = 0
         self.is_reported: bool = False
         self.compensation_order: events.CompensationRequested | None = None
         self.may_still_act: bool = False
@@ -96,6 +109,7 @@ class Standing(BaseAggregate[str]):
 
     def _held(self, event: events.Held) -> None:
         self.hold = event
+        self.is_brought_forward = False
         self._due(self.expires_at)
 
     def _approved(self, event: events.Approved) -> None:
@@ -113,7 +127,9 @@ class Standing(BaseAggregate[str]):
         self.delivery = Delivery(event.delivery)
         self.holder = event.holder
         self.facts = event.facts or {}
-        self.attempted_at = event.timestamp
+        if not self.doubted:
+            # Of several that may have taken effect the first counts.
+            self.attempted_at = event.timestamp
         self.can_probe = bool(event.can_probe)
         self.probes = 0
         self.turn = None
@@ -176,15 +192,21 @@ class Standing(BaseAggregate[str]):
     def _compensation_requested(self, event: events.CompensationRequested) -> None:
         self._remember_bulk(event.bulk)
         self.compensation = event.compensation
+        self.compensations += 1
         self.compensation_order = event
         self.deferrals = 0
         self.due_at = from_text(event.look_at)
 
     def _compensated(self, _: events.Compensated) -> None:
-        self._ended(None)
+        self._taken_back(None)
 
     def _compensation_failed(self, event: events.CompensationFailed) -> None:
-        self._ended(ErrorReport(event.code, event.message))
+        self._taken_back(ErrorReport(event.code, event.message))
+
+    def _taken_back(self, error: ErrorReport | None) -> None:
+        """The run that it is a step of was told of its success; this is news to it."""
+        self.is_reported = self.is_reported and self.workflow is None
+        self._ended(error)
 
     def _reported(self, _: events.Reported) -> None:
         self.is_reported = True
@@ -244,6 +266,16 @@ class Standing(BaseAggregate[str]):
         return list(self.request.get("options", {}).get("fallback", ()))
 
     @property
+    def reports_to(self) -> str | None:
+        """Who has to be told when it is over: the action that it takes back, or its run."""
+        return self.compensates or (self.workflow.run if self.workflow is not None else None)
+
+    @property
+    def waits_for_a_person(self) -> bool:
+        """It is held, or in doubt and nobody else can be asked."""
+        return self._status is Status.HELD or (self._status is Status.IN_DOUBT and self.due_at is None)
+
+    @property
     def asked(self) -> Mapping[str, Any]:
         """What the current route asks for: `action_type`, `parameters`, and what else a request says."""
         return self.fallbacks[self.route - 1] if self.route else self.request
@@ -291,9 +323,18 @@ class Standing(BaseAggregate[str]):
 # What was refused is kept as it was given, and may claim anything. An id is claimed by nobody.
 
 
-def _compensated_by(action_id: str, claimed: object) -> str | None:
-    if isinstance(claimed, str) and claimed.isascii() and action_id == compensating_action_id(claimed):
-        return claimed
+def _compensated_by(action_id: str, request: Mapping[str, Any]) -> str | None:
+    match request:
+        case {"compensates": str(claimed)} if claimed.isascii():
+            number = request.get("compensation_number", 1)
+            return claimed if action_id == compensating_action_id(claimed, number) else None
+    return None
+
+
+def _membership_of(action_id: str, claimed: object) -> Membership | None:
+    match claimed:
+        case {"run": str(run), "step": str(step)} if run.isascii() and step.isascii():
+            return Membership(run, step) if action_id == step_action_id(run, step) else None
     return None
 
 

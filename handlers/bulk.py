@@ -14,12 +14,22 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from domain.errors import Code, FieldError, Refused
-from domain.identity import bulk_given_at, new_bulk_id
+from domain.errors import (
+    ActionNotFound,
+    Code,
+    CorruptEvent,
+    ErrorReport,
+    FieldError,
+    LedgerConflict,
+    NewerSchema,
+    Refused,
+    UnknownTopic,
+)
+from domain.identity import bulk_given_at, is_run_id, new_bulk_id
 from domain.ledger import ActionLedger
 from domain.ports import World
 from projections.agenda import Views
-from projections.status import view_of
+from projections.status import Response, view_of
 from projections.view import ActionView
 
 MOST_ACTIONS = 100_000
@@ -37,7 +47,9 @@ class Chosen:
     action_type: str | None = None
 
     def includes(self, row: ActionView, given_at: datetime) -> bool:
-        """Whether an order that was given then concerns it."""
+        """Whether an order that was given then concerns it. Workflow runs are listed too, and are no actions."""
+        if is_run_id(row.action_id):
+            return False
         return row.status == self.status and row.updated <= given_at and self.action_type in (None, row.action_type)
 
 
@@ -59,11 +71,18 @@ class Bulk:
         given_at = bulk_given_at(bulk_id)
         if given_at is None or given_at > self._world.clock.now():
             raise _no_bulk_id()
-        return [
-            act(row.action_id)
-            for row in self._rows(chosen, given_at)
-            if chosen.includes(view_of(self._ledger.load(row.action_id)), given_at)
-        ]
+        reports = (self._item(act, chosen, row.action_id, given_at) for row in self._rows(chosen, given_at))
+        return [report for report in reports if report is not None]
+
+    def _item(self, act: Act, chosen: Chosen, action_id: str, given_at: datetime) -> dict[str, Any] | None:
+        """None where the order does not concern it any more. One that cannot be read or decided holds up no other."""
+        try:
+            if not chosen.includes(view_of(self._ledger.load(action_id)), given_at):
+                return None
+            return act(action_id)
+        except (ActionNotFound, CorruptEvent, LedgerConflict, NewerSchema, UnknownTopic) as error:
+            report = ErrorReport(Code.CONFLICT, f"it could not be dealt with: {error}")
+            return Response(action_id, chosen.status, error=report).as_dict()
 
     def _rows(self, chosen: Chosen, given_at: datetime) -> Iterator[ActionView]:
         rows = self._views.views(chosen.status, MOST_ACTIONS)

@@ -11,6 +11,7 @@ looks creates the compensation that is missing, or records what became of it.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import timedelta
@@ -19,21 +20,23 @@ from typing import Any
 from domain import identity
 from domain.action import Action, Order
 from domain.base_action import BaseAction, Compensation, Done
+from domain.canonical import canonical
 from domain.errors import (
     ActionNotFound,
     Code,
     ErrorReport,
+    IllegalTransition,
     LedgerConflict,
     NeedsApproval,
     Refused,
 )
+from domain.json_value import MAX_BYTES
 from domain.ledger import ActionLedger
 from domain.lifecycle import ENDED, Status
 from domain.ports import World
 from domain.request import fingerprint
 from handlers.execute import Deadline, Execute
 from handlers.operate import order_of
-from handlers.recordable import plain
 from handlers.registry import ActionTypes
 from handlers.validate import BROKEN, Validate
 from projections.status import Response, not_found, refusal, response_of
@@ -45,6 +48,9 @@ looks are for the case that he died before he could. A compensation may wait for
 
 _OVER = ENDED | {Status.COMPENSATING}
 """It has been carried out, whatever became of that later, or will not be."""
+
+_FOR_GOOD = (Status.REJECTED, Status.DENIED, Status.CANCELLED, Status.EXPIRED)
+"""A compensation that ended so did nothing, and cannot be redriven."""
 
 _TAKEN_BACK = (Status.COMPENSATING, Status.COMPENSATED, Status.COMPENSATION_FAILED)
 
@@ -69,24 +75,31 @@ class Compensate:
         actor: str,
         reason: str,
         force: bool = False,
+        request_hash: str | None = None,
         bulk: str | None = None,
     ) -> Response:
-        """Takes the action back, as far as the caller can wait. `force` approves an undo that would be held.
+        """Takes the action back, as far as the caller can wait.
+
+        `force` approves an undo that is held: under `request_hash`, where that is said. Never one that nobody has seen.
 
         Answers where the action stands. Its error says why it cannot be taken back: not_found, missing_field,
         irreversible, conflict.
         """
         try:
             order = order_of(actor, reason, bulk)
-            return self._undo(action_id, order, deadline, force=force)
+            if force:
+                self._approve_if_held(action_id, order, request_hash)
+            return self._undo(action_id, order, deadline)
         except Refused as refused:
             return refusal(refused)
         except ActionNotFound:
             return not_found(action_id)
+        except IllegalTransition as illegal:
+            return response_of(self._ledger.load(action_id)).with_error(ErrorReport(Code.CONFLICT, str(illegal)))
 
     def go_on(self, action: Action, deadline: Deadline) -> Action:
         """What is due of an action that is being taken back. Raises LedgerConflict when somebody else was first."""
-        compensation = self._compensation_of(action)
+        compensation = self.compensation_of(action)
         if compensation is None:
             compensation = self._begin(action, deadline)
         if compensation.status not in _OVER:
@@ -125,45 +138,60 @@ class Compensate:
 
     # -- asking for it ----------------------------------------------------------------------------------------------
 
-    def _undo(self, action_id: str, order: Order, deadline: Deadline, *, force: bool) -> Response:
+    def _undo(self, action_id: str, order: Order, deadline: Deadline) -> Response:
         for _ in range(MOST_CONFLICTS):
             action = self._ledger.load(action_id)
-            if action.status in _TAKEN_BACK:
-                return self._again(action, order, force=force)
-            if action.status is not Status.SUCCEEDED:
-                return response_of(action).with_error(_why_not(action))
-            if self._compensation_by_type(action) is None:
-                return response_of(action).with_error(self._irreversible(action))
+            if action.status in _TAKEN_BACK and not self._came_to_nothing(action):
+                return self._again(action)
+            why_not = self._why_not(action)
+            if why_not is not None:
+                return response_of(action).with_error(why_not)
             try:
                 self._record_request(action, order)
             except LedgerConflict:
                 continue
-            return self._carried_out(action, order, deadline, force=force)
+            compensation = self._begin(action, deadline)
+            return response_of(self.report_back(compensation) or self._ledger.load(action.id))
         raise LedgerConflict(f"{action_id}: it changed {MOST_CONFLICTS} times while this was decided; try again")
+
+    def _why_not(self, action: Action) -> ErrorReport | None:
+        if action.status not in (Status.SUCCEEDED, Status.COMPENSATION_FAILED):
+            return _nothing_to_take_back(action)
+        if action.compensates is not None:
+            # Whoever it takes back would go on saying that it is taken back.
+            message = f"it takes back {action.compensates}; to have that once more, ask for it anew"
+            return ErrorReport(Code.IRREVERSIBLE, message)
+        compensation = self._compensation_by_type(action)
+        if compensation is None:
+            return self._irreversible(action)
+        if len(canonical(dict(compensation.parameters))) > MAX_BYTES:
+            return ErrorReport(Code.TOO_LARGE, "what would take it back is too large to be recorded")
+        return None
+
+    def _came_to_nothing(self, action: Action) -> bool:
+        """Whether the compensation has ended so that it can never be tried again: then there may be another one."""
+        if action.status is not Status.COMPENSATION_FAILED:
+            return False
+        compensation = self.compensation_of(action)
+        return compensation is not None and compensation.status in _FOR_GOOD
 
     def _record_request(self, action: Action, order: Order) -> None:
         now = self._world.clock.now()
-        compensation_id = identity.compensating_action_id(action.id)
+        compensation_id = identity.compensating_action_id(action.id, action.compensations + 1)
         action.request_compensation(compensation_id, order, look_at=now + FIRST_LOOK, at=now)
         self._ledger.record(action)
 
-    def _carried_out(self, action: Action, order: Order, deadline: Deadline, *, force: bool) -> Response:
-        compensation = self._begin(action, deadline)
-        if force and compensation.status is Status.HELD:
-            self._approve(compensation, order)
-        return response_of(self.report_back(compensation) or self._ledger.load(action.id))
-
-    def _again(self, action: Action, order: Order, *, force: bool) -> Response:
-        """Undone once more: it is the same undo. With force, one that is held goes on."""
-        compensation = self._compensation_of(action)
-        if force and compensation is not None and compensation.status is Status.HELD:
-            self._approve(compensation, order)
+    def _again(self, action: Action) -> Response:
+        """Undone once more: it is the same undo."""
+        compensation = self.compensation_of(action)
         told = self.report_back(compensation) if compensation is not None else None
         return response_of(told or action).as_duplicate()
 
-    def _approve(self, compensation: Action, order: Order) -> None:
-        compensation.approve(order, at=self._world.clock.now())
-        self._ledger.record(compensation)
+    def _approve_if_held(self, action_id: str, order: Order, request_hash: str | None) -> None:
+        compensation = self.compensation_of(self._ledger.load(action_id))
+        if compensation is not None and compensation.status is Status.HELD:
+            compensation.approve(order, request_hash=request_hash, at=self._world.clock.now())
+            self._ledger.record(compensation)
 
     def _irreversible(self, action: Action) -> ErrorReport:
         action_type = self._type_of(action)
@@ -173,7 +201,8 @@ class Compensate:
 
     # -- the compensation -------------------------------------------------------------------------------------------
 
-    def _compensation_of(self, action: Action) -> Action | None:
+    def compensation_of(self, action: Action) -> Action | None:
+        """The action that takes this one back, None where there is none (yet)."""
         try:
             return self._ledger.load(action.compensation or "")
         except ActionNotFound:
@@ -199,7 +228,7 @@ class Compensate:
     def _accepted(self, compensation: Action, deadline: Deadline) -> Action:
         now = self._world.clock.now()
         try:
-            ready = self._validate.whole(compensation)
+            ready = self._validate.whole(compensation, deadline.remaining)
         except Refused as refused:
             compensation.reject(ErrorReport.of(refused), at=now)
         except NeedsApproval as needed:
@@ -219,15 +248,19 @@ class Compensate:
         with suppress(Refused):
             compensation = self._compensation_by_type(action)
             if compensation is not None:
-                asked = {"action_type": compensation.action_type, "parameters": dict(plain(compensation.parameters))}
+                asked = {"action_type": compensation.action_type, "parameters": _as_stored(compensation.parameters)}
         decision = {"agent": order.by, "reason": order.why} if order else {}
-        return {**asked, "compensates": action.id, "decision": decision}
+        number = {"compensation_number": action.compensations} if action.compensations > 1 else {}
+        return {**asked, "compensates": action.id, **number, "decision": decision}
 
     def _compensation_by_type(self, action: Action) -> Compensation | None:
         """Raises Refused where the action type is not installed any more, or is broken."""
         action_type = self._type_of(action)
         try:
-            return action_type.compensation(_done(action))
+            compensation = action_type.compensation(_done(action))
+            if compensation is not None:
+                _as_stored(compensation.parameters)
+            return compensation
         except Exception as error:
             message = f"the action type raised {type(error).__name__}, so nothing could be taken back"
             raise Refused(message, code=BROKEN) from error
@@ -261,7 +294,13 @@ def _done(action: Action) -> Done:
     )
 
 
-def _why_not(action: Action) -> ErrorReport:
+def _as_stored(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters as they will be read back. Raises TypeError, ValueError for what is no JSON."""
+    stored: dict[str, Any] = json.loads(json.dumps(dict(parameters), ensure_ascii=False, allow_nan=False))
+    return stored
+
+
+def _nothing_to_take_back(action: Action) -> ErrorReport:
     if action.status is Status.IN_DOUBT:
         return ErrorReport(Code.CONFLICT, "it is in doubt: resolve it first, then it can be taken back if it happened")
     return ErrorReport(Code.CONFLICT, f"it is {action.status}: there is nothing to take back")

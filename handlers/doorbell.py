@@ -13,15 +13,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
-from domain.action import Action
-from domain.ledger import ActionLedger, agenda_time, translated
+from domain.ledger import agenda_time, translated
 from domain.ports import Clock, World
 from handlers.advance import Advance
 from handlers.execute import Deadline
 from handlers.remind import Remind, seconds_until_due
 from projections.agenda import SeparateViews
 from projections.status import view_of
+
+if TYPE_CHECKING:
+    from domain.action import Action
+    from domain.workflow import WorkflowRun
 
 MOMENT = 2.0
 """Seconds. A shorter wait is not worth a message, and no ring waits for longer than this in all."""
@@ -40,9 +44,9 @@ class Stuck(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Rung:
-    """The action as it stands after the ring, and since when it had been due before."""
+    """The action, or the workflow run, as it stands after the ring, and since when it had been due before."""
 
-    action: Action
+    action: Action | WorkflowRun
     due_since: datetime | None
 
 
@@ -54,8 +58,7 @@ def time_for_rings(clock: Clock, seconds: float) -> Deadline:
 class Doorbell:
     """For any number of threads. `views` are the rows that nobody else keeps, None where the ledger does."""
 
-    def __init__(self, ledger: ActionLedger, advance: Advance, views: SeparateViews | None, world: World) -> None:
-        self._ledger = ledger
+    def __init__(self, advance: Advance, views: SeparateViews | None, world: World) -> None:
         self._advance = advance
         self._views = views
         self._world = world
@@ -66,7 +69,7 @@ class Doorbell:
 
         Raises OutOfTime, Stuck, LedgerUnavailable (of the views' store too), ActionNotFound and what a row deserves.
         """
-        action = self._ledger.load(action_id)
+        action = self._advance.load(action_id)
         found, due_since = action.version, agenda_time(action)
         action = self._go_on(action, deadline)
         if self._views is not None:
@@ -78,7 +81,7 @@ class Doorbell:
             self._remind(action)
         return Rung(action, due_since)
 
-    def _go_on(self, action: Action, deadline: Deadline) -> Action:
+    def _go_on(self, action: Action | WorkflowRun, deadline: Deadline) -> Action | WorkflowRun:
         action = self._advance.onwards(action, deadline)
         patience = MOMENT
         while (wait := self._wait_of(action)) is not None and wait <= patience and deadline.allows_an_attempt(wait):
@@ -91,8 +94,8 @@ class Doorbell:
                 raise Stuck(f"{action.id}: it is {action.status} and due, and there is nothing to be done about that")
         return action
 
-    def _is_due(self, action: Action) -> bool:
+    def _is_due(self, action: Action | WorkflowRun) -> bool:
         return self._wait_of(action) == 0.0
 
-    def _wait_of(self, action: Action) -> float | None:
+    def _wait_of(self, action: Action | WorkflowRun) -> float | None:
         return seconds_until_due(action, self._world.clock.now())

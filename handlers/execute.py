@@ -90,7 +90,14 @@ class Execute:
         Raises LedgerConflict when the first intent cannot be recorded because another writer was first,
         LedgerUnavailable when the ledger cannot be written: then no attempt was begun, or its lease tells the rest.
         """
+        if not deadline.allows_an_attempt():
+            # To make it ready took all the time that there was.
+            return self._recorded(action)
         return self._go_on(self._attempt(action, ready, deadline), deadline)
+
+    def once(self, action: Action, ready: Ready, deadline: Deadline) -> Action:
+        """One attempt, and no waiting for another. Raises as the whole does."""
+        return self._attempt(action, ready, deadline)
 
     def next_step(self, action: Action, deadline: Deadline) -> Action:
         """What is due of a waiting action: its end, or an attempt. Raises LedgerConflict when another was first."""
@@ -137,18 +144,26 @@ class Execute:
 
     def _attempt_if_ready(self, action: Action, deadline: Deadline) -> Action:
         try:
-            ready = self._validate.current_route(action)
+            ready = self._validate.current_route(action, deadline.remaining)
         except Refused as refusal:
             return self._fail_unprepared(action, Permanent(str(refusal.code), refusal.message))
         except NeedsApproval as needed:
             action.put_on_hold(needed.hold, at=self._world.clock.now())
             return self._recorded(action)
-        return self._attempt(action, ready, deadline)
+        # Making it ready may have taken all the time that there was: then it is still due.
+        return self._attempt(action, ready, deadline) if deadline.allows_an_attempt() else action
 
     def _fail_unprepared(self, action: Action, refused: Permanent) -> Action:
         """A template or a target was there when the request came, and is not any more. One commit: nothing leaves."""
         now = self._world.clock.now()
-        action.begin_attempt(Lease(now + 2 * self._rules.clock_skew), delivery=action.delivery, at=now)
+        lease = Lease(now + 2 * self._rules.clock_skew)
+        if action.doubted:
+            # What is known of the attempt in doubt stays known: it may be asked for.
+            action.begin_attempt(
+                lease, delivery=action.delivery, facts=action.facts, can_probe=action.can_probe, at=now
+            )
+        else:
+            action.begin_attempt(lease, delivery=action.delivery, at=now)
         action.fail_attempt(refused, self._decide(action, refused, now), epoch=action.version, at=now)
         return self._recorded(action)
 
@@ -183,7 +198,9 @@ class Execute:
     def _record_intent(self, action: Action, ready: Ready, lease_until: datetime) -> int:
         now = self._world.clock.now()
         window = ready.key_window
-        lease = Lease(lease_until, self._world.holders.me(), now + window if window else None)
+        # What is sent within the window must also arrive in it, however long that takes.
+        key_until = now + window - (lease_until - now) if window else None
+        lease = Lease(lease_until, self._world.holders.me(), key_until)
         action.begin_attempt(
             lease, delivery=ready.delivery, facts=ready.prepared.facts, can_probe=ready.can_probe(self._world), at=now
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from domain.action import Action, Order, Verdict
 from domain.errors import (
@@ -20,7 +20,11 @@ from domain.identity import bulk_given_at
 from domain.ledger import ActionLedger
 from domain.lifecycle import Status
 from domain.ports import World
+from handlers.execute import Deadline
 from projections.status import Response, not_found, refusal, response_of
+
+if TYPE_CHECKING:
+    from handlers.report import Report
 
 LONGEST_WORD = 500
 """Characters of an actor's name, and of a reason."""
@@ -32,10 +36,10 @@ Act = Callable[[Action, datetime], None]
 class Operate:
     """Acts of people, decided on the action as it stands."""
 
-    def __init__(self, ledger: ActionLedger, report_back: Callable[[Action], object], world: World) -> None:
-        """`report_back` is told of every action that an act has changed."""
+    def __init__(self, ledger: ActionLedger, report: Report, world: World) -> None:
+        """`report` hears of every action that an act has changed."""
         self._ledger = ledger
-        self._report_back = report_back
+        self._report = report
         self._world = world
 
     def cancel(self, action_id: str, *, actor: str, reason: str, bulk: str | None = None) -> Response:
@@ -52,13 +56,29 @@ class Operate:
         """A failed action gets its retries once more, under the same effect key."""
         return self._act(action_id, actor, reason, bulk, lambda order: lambda action, at: action.redrive(order, at=at))
 
-    def approve(self, action_id: str, *, actor: str, reason: str, bulk: str | None = None) -> Response:
-        """What is held goes on, as it was held."""
-        return self._act(action_id, actor, reason, bulk, lambda order: lambda action, at: action.approve(order, at=at))
+    def approve(
+        self, action_id: str, *, actor: str, reason: str, request_hash: str | None = None, bulk: str | None = None
+    ) -> Response:
+        """What is held goes on, as it was held: under `request_hash`, where that is said."""
+        return self._act(
+            action_id,
+            actor,
+            reason,
+            bulk,
+            lambda order: lambda action, at: action.approve(order, request_hash=request_hash, at=at),
+        )
 
-    def deny(self, action_id: str, *, actor: str, reason: str, bulk: str | None = None) -> Response:
+    def deny(
+        self, action_id: str, *, actor: str, reason: str, request_hash: str | None = None, bulk: str | None = None
+    ) -> Response:
         """What is held does not go on."""
-        return self._act(action_id, actor, reason, bulk, lambda order: lambda action, at: action.deny(order, at=at))
+        return self._act(
+            action_id,
+            actor,
+            reason,
+            bulk,
+            lambda order: lambda action, at: action.deny(order, request_hash=request_hash, at=at),
+        )
 
     def resolve(
         self,
@@ -109,7 +129,8 @@ class Operate:
         except IllegalTransition as illegal:
             return response_of(action).with_error(_why_not(action, illegal))
         self._ledger.record(action)
-        self._report_back(action)
+        # What follows is for workers: a person's act does not wait for it.
+        self._report(action, Deadline(self._world.clock, 0.0))
         return response_of(action)
 
 

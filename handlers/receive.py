@@ -12,6 +12,7 @@ from domain.errors import (
     ActionNotFound,
     Code,
     ErrorReport,
+    EventTooLarge,
     FieldError,
     InvalidRequest,
     LedgerConflict,
@@ -57,7 +58,7 @@ class Receive:
         ready = None
         try:
             self._check_time(request)
-            ready = self._validate.whole(action)
+            ready = self._validate.whole(action, 0.0 if self._is_for_later(request, deadline) else deadline.remaining)
         except Refused as refusal:
             return self._refuse(request, action_id, refusal)
         except NeedsApproval as needed:
@@ -66,6 +67,9 @@ class Receive:
             return response_of(self._accept(action, request, ready, deadline, hold))
         except LedgerConflict:
             return self._recognise(request, action_id, deadline)
+        except EventTooLarge as too_large:
+            message = f"what had to be recorded is too large: {too_large}"
+            return self._reject(request.document, Refused(message, code=Code.TOO_LARGE))
 
     def _accept(
         self, action: Action, request: ActionRequest, ready: Ready | None, deadline: Deadline, hold: Hold | None

@@ -7,10 +7,14 @@ from __future__ import annotations
 
 import logging
 from datetime import datetime
+from typing import TYPE_CHECKING
 
-from domain.action import Action
 from domain.lifecycle import Status
 from domain.ports import World
+
+if TYPE_CHECKING:
+    from domain.action import Action
+    from domain.workflow import WorkflowRun
 
 log = logging.getLogger("execution_agent.remind")
 
@@ -24,7 +28,7 @@ class Remind:
     def __init__(self, world: World) -> None:
         self._world = world
 
-    def __call__(self, action: Action) -> None:
+    def __call__(self, action: Action | WorkflowRun) -> None:
         wait = seconds_until_due(action, self._world.clock.now())
         if self._world.doorbells is None or wait is None or wait > LONGEST_DELAY:
             return
@@ -34,7 +38,7 @@ class Remind:
             log.warning("%s: nobody will ring, so it waits for the sweep: %s", action.id, failure.message, extra=told)
 
 
-def seconds_until_due(action: Action, now: datetime) -> float | None:
+def seconds_until_due(action: Action | WorkflowRun, now: datetime) -> float | None:
     """0.0 when it is due; None when nothing is to come, and while an attempt runs: that has a lease of its own."""
     if action.due_at is None or action.status is Status.ATTEMPTED:
         return None

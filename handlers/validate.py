@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import Any
 
 from domain.action import Action
-from domain.base_action import BaseAction, Intent, Prepared
+from domain.base_action import LONGEST_PREPARATION, BaseAction, Intent, Prepared
 from domain.errors import ExecutionAgentError, FieldError, NeedsApproval, Refused
 from domain.gate import Limits
 from domain.identity import effect_key
@@ -65,29 +65,41 @@ class Validate:
         self._action_types = action_types
         self._world = world
 
-    def whole(self, action: Action) -> Ready:
-        """The first route ready; every fallback checked as well. Raises Refused, NeedsApproval."""
-        ready = self.current_route(action)
+    def whole(self, action: Action, within: float = LONGEST_PREPARATION) -> Ready:
+        """The first route ready; every fallback checked as well. `within` as for `current_route`.
+
+        Raises Refused, NeedsApproval.
+        """
+        ready = self.current_route(action, within)
         for number, fallback in enumerate(action.fallbacks):
             try:
                 # Whether a person has to approve it is asked when its turn comes.
                 with suppress(NeedsApproval):
-                    self._ready(action, fallback, effect_key(action.id, number + 1))
+                    self._ready(action, fallback, effect_key(action.id, number + 1), within=0.0)
             except Refused as refusal:
                 raise _found_under(f"options.fallback.{number}", refusal) from None
         return ready
 
-    def current_route(self, action: Action) -> Ready:
-        """The route that comes next, ready. Raises Refused, NeedsApproval."""
-        return self._ready(action, action.asked, action.effect_key)
+    def current_route(self, action: Action, within: float = LONGEST_PREPARATION) -> Ready:
+        """The route that comes next, ready; `within` are the seconds that may pass while others are asked.
 
-    def _ready(self, action: Action, asked: Mapping[str, Any], key: str) -> Ready:
+        With none it is only checked, and must not be executed. Raises Refused, NeedsApproval.
+        """
+        return self._ready(action, action.asked, action.effect_key, within=within)
+
+    def _ready(self, action: Action, asked: Mapping[str, Any], key: str, *, within: float) -> Ready:
         action_type = self._action_types.named(asked["action_type"])
-        earlier = action.facts if action.doubted else {}
-        intent = Intent(action.id, key, self._world.clock.now(), earlier=earlier)
+        intent = Intent(
+            action.id,
+            key,
+            self._world.clock.now(),
+            earlier=action.facts if action.doubted else {},
+            approved=action.is_approved_for,
+            within=min(max(within, 0.0), LONGEST_PREPARATION),
+        )
         try:
             parameters = read_parameters(action_type.parameters, asked["parameters"])
-            prepared = self._prepare(action, action_type, parameters, intent)
+            prepared = action_type.prepare(parameters, intent, self._world)
             return Ready(action_type, replace(prepared, facts=plain(prepared.facts)))
         except ExecutionAgentError:
             raise
@@ -95,14 +107,6 @@ class Validate:
             log.exception("%s: the action type %s cannot prepare", action.id, action_type.action_type)
             message = f"the action type raised {type(error).__name__} before anything was attempted"
             raise Refused(message, details=[FieldError("parameters", BROKEN, message)], code=BROKEN) from error
-
-    def _prepare(self, action: Action, action_type: BaseAction[Any], parameters: Any, intent: Intent) -> Prepared[Any]:
-        try:
-            return action_type.prepare(parameters, intent, self._world)
-        except NeedsApproval as needed:
-            if not action.is_approved_for(needed.hold):
-                raise
-        return action_type.prepare(parameters, replace(intent, is_approved=True), self._world)
 
 
 def _found_under(path: str, refusal: Refused) -> Refused:

@@ -28,8 +28,8 @@ class Agenda(Protocol):
 class Views(Protocol):
     """Stores that keep the rows of actions. A ledger that does writes them in the transaction of their events."""
 
-    def views(self, status: str | None, limit: int) -> Sequence[ActionView]:
-        """The rows of a status, or all, newest first."""
+    def views(self, status: str | None, limit: int, *, oldest_first: bool = False) -> Sequence[ActionView]:
+        """The rows of a status, or all, newest first or oldest first, by birth."""
         ...
 
 
@@ -68,9 +68,9 @@ class StoredAgenda:
         """The ids in that line."""
         return [place.action_id for place in self.line(now, limit)]
 
-    def views(self, status: str | None, limit: int) -> Sequence[ActionView]:
+    def views(self, status: str | None, limit: int, *, oldest_first: bool = False) -> Sequence[ActionView]:
         """Raises ConfigurationError where nobody keeps views."""
         if self._views is None:
             raise ConfigurationError("this ledger keeps no views beside its events, so it cannot list actions")
         with translated():
-            return self._views.views(status, limit)
+            return self._views.views(status, limit, oldest_first=oldest_first)

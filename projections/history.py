@@ -1,15 +1,15 @@
-"""What happened? The life of an action, event by event, in plain JSON values."""
+"""What happened? The life of an action, or of a workflow run, event by event, in plain JSON values."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Any
 
-from domain.events import ActionEvent
+from domain.events import RecordedEvent
 from domain.instant import to_text
 
 
-def history_of(life: Iterable[ActionEvent]) -> list[dict[str, Any]]:
+def history_of(life: Iterable[RecordedEvent]) -> list[dict[str, Any]]:
     """A list of `{version, type, at, data}`, oldest first."""
     return [
         {

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from domain.action import Action
 from domain.errors import Code, ErrorReport, Refused
 from domain.lifecycle import Status
 from domain.priority import Priority
 from projections.view import ActionView
+
+if TYPE_CHECKING:
+    from domain.workflow import WorkflowRun
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,19 +39,22 @@ class Response:
             "action_id": self.action_id,
             "status": self.status,
             "result": None if self.result is None else dict(self.result),
-            "error": None if self.error is None else _error(self.error),
+            "error": None if self.error is None else error_as_dict(self.error),
             "duplicate": self.duplicate,
             "attempts": self.attempts,
         }
 
 
-def _error(error: ErrorReport) -> dict[str, Any]:
+def error_as_dict(error: ErrorReport) -> dict[str, Any]:
+    """`{code, message, details}`, in plain JSON values."""
     details = [{"field": d.field, "code": str(d.code), "message": d.message} for d in error.details]
     return {"code": str(error.code), "message": error.message, "details": details}
 
 
-def response_of(action: Action) -> Response:
-    """Where the action stands."""
+def response_of(action: Action | WorkflowRun) -> Response:
+    """Where the action stands; of a workflow run, where that stands."""
+    if not isinstance(action, Action):
+        return _response_of_run(action)
     return Response(
         action_id=action.id,
         status=str(action.status),
@@ -58,6 +64,15 @@ def response_of(action: Action) -> Response:
     )
 
 
+def _response_of_run(run: WorkflowRun) -> Response:
+    result: dict[str, Any] = {"workflow": run.name}
+    if run.remaining is not None:
+        result["remaining"] = [dict(one) for one in run.remaining]
+    if run.needs is not None:
+        result["needs_operator"] = dict(run.needs)
+    return Response(run.id, str(run.status), result)
+
+
 def _result_of(action: Action) -> Mapping[str, Any] | None:
     """The result; where the request named fallbacks, `route` says which one won: 0 is the request's own.
 
@@ -65,7 +80,14 @@ def _result_of(action: Action) -> Mapping[str, Any] | None:
     """
     if action.status is Status.HELD and action.hold is not None:
         hold = action.hold
-        return {"held": {"rule": hold.rule, "message": hold.message, "details": dict(hold.details or {})}}
+        return {
+            "held": {
+                "rule": hold.rule,
+                "message": hold.message,
+                "details": dict(hold.details or {}),
+                "request_hash": hold.request_hash,
+            }
+        }
     if action.compensation is not None:
         return {**(action.result or {}), "compensation": action.compensation}
     if action.result is None or not action.fallbacks:
@@ -85,8 +107,10 @@ def not_found(action_id: str) -> Response:
     )
 
 
-def view_of(action: Action) -> ActionView:
-    """The action's row in lists and in the agenda."""
+def view_of(action: Action | WorkflowRun) -> ActionView:
+    """The action's row in lists and in the agenda, or the run's."""
+    if not isinstance(action, Action):
+        return _view_of_run(action)
     return ActionView(
         action_id=action.id,
         version=action.version,
@@ -97,6 +121,18 @@ def view_of(action: Action) -> ActionView:
         updated=action.modified_on,
         holder=action.holder if action.status is Status.ATTEMPTED else None,
         priority=_priority_of(action),
+    )
+
+
+def _view_of_run(run: WorkflowRun) -> ActionView:
+    return ActionView(
+        action_id=run.id,
+        version=run.version,
+        status=str(run.status),
+        action_type=f"workflow:{run.name}",
+        due_at=run.due_at,
+        born=run.created_on,
+        updated=run.modified_on,
     )
 
 

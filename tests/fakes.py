@@ -158,10 +158,10 @@ class GreetOnce(Greet):
 
 
 class GreetToday(GreetOnce):
-    """The same, for a provider that deduplicates for a minute."""
+    """The same, for a provider that deduplicates for ten minutes."""
 
     action_type = "greet_today"
-    key_window = timedelta(minutes=1)
+    key_window = timedelta(minutes=10)
 
 
 class GreetAsked(Greet):
@@ -181,8 +181,9 @@ class GreetReversibly(Greet):
     delivery = Delivery.IDEMPOTENT_BY_KEY
 
     def prepare(self, parameters: GreetParameters, intent: Intent, world: World) -> Prepared[GreetParameters]:
-        if parameters.name == "Eve" and not intent.is_approved:
-            raise NeedsApproval(Hold("eve", "nobody greets Eve unseen", {"name": parameters.name}))
+        hold = Hold("eve", "nobody greets Eve unseen", {"name": parameters.name})
+        if parameters.name == "Eve" and not intent.approves(hold):
+            raise NeedsApproval(hold)
         return Prepared(parameters)
 
     def compensation(self, done: Done) -> Compensation | None:
@@ -196,8 +197,9 @@ class Ungreet(GreetOnce):
 
     def prepare(self, parameters: GreetParameters, intent: Intent, world: World) -> Prepared[GreetParameters]:
         changed = world.extras.get("changed")
-        if changed and not intent.is_approved:
-            raise NeedsApproval(Hold("changed_since", "the greeting was answered since", dict(changed)))
+        hold = Hold("changed_since", "the greeting was answered since", dict(changed or {}))
+        if changed and not intent.approves(hold):
+            raise NeedsApproval(hold)
         if parameters.name == "Mallory":
             raise Refused("Mallory is gone")
         return Prepared(parameters)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from agents.execution_agent.assembly import Parts, Rounds, assemble, rounds
 from agents.execution_agent.config import Settings
+from agents.execution_agent.workflow_runs import WorkflowRuns
 from domain.action import Verdict
 from domain.base_action import BaseAction
 from domain.errors import ActionNotFound, InvalidRequest, Refused
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from handlers.work import Worker
 
 
-class ExecutionAgent:
+class ExecutionAgent(WorkflowRuns):
     """Carries out actions, once, and tells their story.
 
         agent = ExecutionAgent()
@@ -47,6 +48,7 @@ class ExecutionAgent:
     ) -> None:
         settings = settings or Settings.from_environment(os.environ)
         logging.getLogger("execution_agent").setLevel(settings.log_level)
+        _hush("botocore")
         self._parts: Parts = assemble(settings, world=world, actions=actions)
 
     def process(
@@ -76,9 +78,9 @@ class ExecutionAgent:
         return self._parts.receive(request, deadline, hold).as_dict()
 
     def status(self, action_id: str) -> dict[str, Any]:
-        """Where the action stands now, read consistently; `not_found` when nobody has heard of it."""
+        """Where the action (or workflow run) stands now, read consistently; `not_found` when nobody has heard of it."""
         try:
-            return response_of(self._parts.ledger.load(action_id)).as_dict()
+            return response_of(self._parts.advance.load(action_id)).as_dict()
         except ActionNotFound:
             return not_found(action_id).as_dict()
 
@@ -123,13 +125,25 @@ class ExecutionAgent:
             action_id, verdict, actor=actor, reason=reason, evidence=evidence, bulk=bulk
         ).as_dict()
 
-    def approve(self, action_id: str, *, actor: str, reason: str, bulk: str | None = None) -> dict[str, Any]:
-        """What is held goes on, as it was held; a worker carries it out."""
-        return self._parts.operate.approve(action_id, actor=actor, reason=reason, bulk=bulk).as_dict()
+    def approve(
+        self, action_id: str, *, actor: str, reason: str, request_hash: str | None = None, bulk: str | None = None
+    ) -> dict[str, Any]:
+        """What is held goes on, as it was held; a worker carries it out.
 
-    def deny(self, action_id: str, *, actor: str, reason: str, bulk: str | None = None) -> dict[str, Any]:
-        """What is held does not go on."""
-        return self._parts.operate.deny(action_id, actor=actor, reason=reason, bulk=bulk).as_dict()
+        `request_hash` is of what the person was shown (`result.held.request_hash`): `conflict` where it is held for
+        something else by now.
+        """
+        return self._parts.operate.approve(
+            action_id, actor=actor, reason=reason, request_hash=request_hash, bulk=bulk
+        ).as_dict()
+
+    def deny(
+        self, action_id: str, *, actor: str, reason: str, request_hash: str | None = None, bulk: str | None = None
+    ) -> dict[str, Any]:
+        """What is held does not go on; `request_hash` as for `approve`."""
+        return self._parts.operate.deny(
+            action_id, actor=actor, reason=reason, request_hash=request_hash, bulk=bulk
+        ).as_dict()
 
     def undo(
         self,
@@ -138,16 +152,20 @@ class ExecutionAgent:
         actor: str,
         reason: str,
         force: bool = False,
+        request_hash: str | None = None,
         bulk: str | None = None,
         wait: float | None = None,
     ) -> dict[str, Any]:
         """Takes back what a succeeded action did, by an action of its own; its id is in the result, as `compensation`.
 
-        `force` approves an undo that is held, because somebody has changed since what would be put back.
+        `force` approves an undo that is held, because somebody has changed since what would be put back; one that was
+        not shown yet is held first. `request_hash` is of what was shown, as for `approve`.
         The error says why it cannot be taken back: `irreversible`, `conflict`, `missing_field` or `not_found`.
         """
         deadline = Deadline(self._parts.world.clock, self._parts.settings.wait if wait is None else wait)
-        return self._parts.compensate(action_id, deadline, actor=actor, reason=reason, force=force, bulk=bulk).as_dict()
+        return self._parts.compensate(
+            action_id, deadline, actor=actor, reason=reason, force=force, request_hash=request_hash, bulk=bulk
+        ).as_dict()
 
     # -- what is due ------------------------------------------------------------------------------------------------
 
@@ -226,3 +244,10 @@ class ExecutionAgent:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _hush(library: str) -> None:
+    """At DEBUG it logs tokens and whole answers, of secret stores, too. Whoever wants that asks for it by its name."""
+    logger = logging.getLogger(library)
+    if logger.level == logging.NOTSET:
+        logger.setLevel(logging.INFO)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -27,6 +27,7 @@ from handlers.operate import Operate
 from handlers.probe import Probe
 from handlers.receive import Receive
 from handlers.registry import ActionTypes
+from handlers.report import Report
 from handlers.validate import Validate
 from projections.agenda import Agenda, SeparateViews, StoredAgenda
 from projections.status import view_of
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from domain.knock import Knock
     from handlers.batch import Batch
     from handlers.sweep import Sweep
+    from handlers.workflows.workflows import Workflows
     from projections.unswept import Unswept
 
 ENTRY_POINTS = "execution_agent.actions"
@@ -58,6 +60,8 @@ class Parts:
     advance: Advance
     operate: Operate
     compensate: Compensate
+    workflows: Callable[[], Workflows]
+    """Put together when they are first wanted."""
 
 
 def assemble(
@@ -79,7 +83,9 @@ def assemble(
     validate = Validate(action_types, world)
     execute = Execute(ledger, validate, world, rules)
     compensate = Compensate(ledger, action_types, validate, execute, world)
-    advance = Advance(ledger, execute, Probe(ledger, action_types, world, rules), compensate, world)
+    workflows = cache(lambda: _workflows(ledger, validate, execute, compensate, world))
+    report = Report(ledger, compensate, workflows)
+    advance = Advance(ledger, execute, Probe(ledger, action_types, world, rules), compensate, report, workflows, world)
     return Parts(
         settings=settings,
         world=world,
@@ -90,7 +96,36 @@ def assemble(
         receive=Receive(ledger, validate, execute, advance, world),
         advance=advance,
         compensate=compensate,
-        operate=Operate(ledger, compensate.report_back, world),
+        operate=Operate(ledger, report, world),
+        workflows=workflows,
+    )
+
+
+def _workflows(
+    ledger: ActionLedger, validate: Validate, execute: Execute, compensate: Compensate, world: World
+) -> Workflows:
+    # Imported here: a function that starts cold has mostly an action to carry out.
+    from domain.workflow_ledger import RunLedger
+    from handlers.workflows.callbacks import CallBack
+    from handlers.workflows.conduct import Conduct
+    from handlers.workflows.context import Contexts
+    from handlers.workflows.decide import Decide
+    from handlers.workflows.operate import OperateRuns
+    from handlers.workflows.start import Start
+    from handlers.workflows.steps import Steps
+    from handlers.workflows.tokens import Tokens
+    from handlers.workflows.workflows import Workflows
+
+    runs, tokens = RunLedger(ledger), Tokens(world.callback_key)
+    contexts = Contexts(ledger, runs, tokens)
+    steps = Steps(ledger, runs, contexts, validate, execute, world)
+    conduct = Conduct(ledger, runs, Decide(runs, contexts, world), steps, compensate, world)
+    return Workflows(
+        runs=runs,
+        conduct=conduct,
+        start=Start(runs, conduct, tokens, world),
+        operate=OperateRuns(runs, conduct),
+        call_back=CallBack(runs, conduct, tokens),
     )
 
 
@@ -119,7 +154,7 @@ def rounds(parts: Parts) -> Rounds:
     from handlers.visit import Visit
 
     set_aside = SetAside(parts.world)
-    visit = Visit(Doorbell(parts.ledger, parts.advance, parts.views, parts.world), set_aside)
+    visit = Visit(Doorbell(parts.advance, parts.views, parts.world), set_aside)
     return Rounds(
         knocks_in=partial(knocks_in, table=parts.settings.ledger.get("DYNAMODB_TABLE")),
         batch=Batch(visit, Announce(parts.ledger, set_aside, parts.world)),
@@ -157,6 +192,7 @@ def outside_world(settings: Settings, environ: Mapping[str, str]) -> World:
         doorbells=_doorbells(settings),
         quarantine=_quarantine(settings),
         announcers=tuple(_announcer(target, webhooks, clock) for target in settings.push),
+        callback_key=_callback_key(settings, environ),
     )
 
 
@@ -178,6 +214,19 @@ def _connections(settings: Settings, environ: Mapping[str, str]) -> Connections:
     from adapters.secrets import Secrets
 
     return ConfiguredConnections.from_file(settings.connections_path, Secrets(environ))
+
+
+def _callback_key(settings: Settings, environ: Mapping[str, str]) -> Callable[[], bytes] | None:
+    if not settings.callback_key:
+        return None
+    from adapters.secrets import Secrets, checked_reference
+
+    try:
+        reference = checked_reference(settings.callback_key)
+    except ValueError as error:
+        raise ConfigurationError(f"EXECUTION_AGENT_CALLBACK_KEY: {error}") from None
+    secrets = Secrets(environ)
+    return lambda: secrets.value(reference).encode()
 
 
 def _doorbells(settings: Settings) -> Doorbells | None:

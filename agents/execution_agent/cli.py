@@ -20,7 +20,7 @@ except ImportError:  # a Lambda needs no command line
     sys.stderr.write("execution-agent: the command line is an extra: pip install 'execution-agent[cli]'\n")
     raise SystemExit(3) from None
 
-from agents.execution_agent import console, operators
+from agents.execution_agent import console, operators, promises, workflow_commands
 from agents.execution_agent.assembly import prepare_ledger
 from agents.execution_agent.model_schemas import DoesNotFit
 from agents.execution_agent.schemas import Format, chosen, document_of
@@ -93,17 +93,19 @@ def history(action_id: ActionId, as_json: Json = False) -> None:
 
 
 @app.command()
-def actions(as_json: Json = False) -> None:
-    """What this agent can do, and what each action type promises."""
+def actions(
+    markdown: Annotated[bool, typer.Option("--markdown", help="As the table of the README.")] = False,
+    as_json: Json = False,
+) -> None:
+    """What this agent can do, and what each action type promises, as it declares it."""
     with agent_of(as_json) as agent:
-        types = [
-            {"action_type": kind.action_type, "delivery": str(kind.delivery), "summary": kind.summary}
-            for kind in agent.action_types
-        ]
+        types = agent.action_types
     if as_json:
-        print_json(types)
+        print_json([promises.document_of(kind) for kind in types])
+    elif markdown:
+        typer.echo(promises.as_markdown(types))
     else:
-        console.tell_actions(types)
+        console.tell_actions([promises.row_of(kind) for kind in types])
 
 
 @app.command()
@@ -154,6 +156,7 @@ def work(
 
 
 operators.register(app)
+app.add_typer(workflow_commands.app)
 
 
 def main() -> None:

@@ -63,6 +63,7 @@ DEFAULTS: Mapping[str, str] = {
     "RETRY_BACKOFF_MS": "1000",
     "WEBHOOK_CONFIG_PATH": "/opt/config/webhooks.json",
     "EXECUTION_AGENT_CONNECTIONS": "",
+    "EXECUTION_AGENT_CALLBACK_KEY": "",
     "EXECUTION_AGENT_LEDGER": "sqlite:///.execution-agent/ledger.db",
     "EXECUTION_AGENT_EMAIL": "outbox:.execution-agent/outbox",
     "EXECUTION_AGENT_EMAIL_SENDER": "execution-agent@example.com",
@@ -94,6 +95,8 @@ class Settings:
     webhook_config_path: str
     webhook_config_required: bool
     connections_path: str
+    callback_key: str
+    """A reference to the secret that callback tokens are made with."""
     ledger: Mapping[str, str]
     email: str
     email_sender: str
@@ -109,6 +112,7 @@ class Settings:
     def from_environment(cls, environ: Mapping[str, str]) -> Settings:
         """Raises ConfigurationError: one line that names the setting and says what it may be."""
         value = {name: environ.get(name) or default for name, default in DEFAULTS.items()}
+        ledger = ledger_environment(value["EXECUTION_AGENT_LEDGER"])
         _require_a_stream(value)
         return cls(
             log_level=_log_level(value),
@@ -117,8 +121,9 @@ class Settings:
             backoff=timedelta(milliseconds=_whole(value, "RETRY_BACKOFF_MS", most=86_400_000)),
             webhook_config_path=value["WEBHOOK_CONFIG_PATH"],
             connections_path=value["EXECUTION_AGENT_CONNECTIONS"],
+            callback_key=value["EXECUTION_AGENT_CALLBACK_KEY"],
             webhook_config_required=bool(environ.get("WEBHOOK_CONFIG_PATH")),
-            ledger=ledger_environment(value["EXECUTION_AGENT_LEDGER"]),
+            ledger=ledger,
             email=value["EXECUTION_AGENT_EMAIL"],
             email_sender=_sender(value, environ),
             clock_skew=timedelta(seconds=_whole(value, "EXECUTION_AGENT_CLOCK_SKEW_S", most=3_600)),

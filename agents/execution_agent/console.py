@@ -10,6 +10,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -29,11 +30,35 @@ COLOURS: Mapping[str, str] = {
     "compensated": "green",
     "compensation_failed": "red",
     "late_outcome": "magenta",
+    "completed": "green",
+    "partially_compensated": "red",
+    "needs_operator": "yellow",
+    "rolling_back": "yellow",
+    "paused": "yellow",
+    "undoing": "yellow",
+    "irreversible": "red",
+    "timed_out": "red",
+    "skipped": "dim",
+    "pending": "dim",
 }
 LONGEST_NOTE = 200
 """Characters of an event's own story that fit beside it; `--json` has the rest."""
 
-_QUIET = frozenset({"fingerprint", "request", "undo", "effect_key", "epoch", "holder", "reference", "bulk"})
+_QUIET = frozenset(
+    {
+        "fingerprint",
+        "request",
+        "definition",
+        "definition_hash",
+        "state",
+        "undo",
+        "effect_key",
+        "epoch",
+        "holder",
+        "reference",
+        "bulk",
+    }
+)
 """What a person does not need to see of an event."""
 
 
@@ -53,7 +78,8 @@ def tell(response: Mapping[str, Any], history: Sequence[Mapping[str, Any]]) -> N
     if response["status"] == "in_doubt":
         say(f"When you know: execution-agent resolve {response['action_id']} --executed | --not-executed")
     if response["status"] == "held":
-        say(f"When you have decided: execution-agent approve | deny {response['action_id']}")
+        shown = response["result"]["held"]["request_hash"]
+        say(f"When you have decided: execution-agent approve | deny {response['action_id']} --hash {shown}")
     if response["status"] in ("scheduled", "retrying"):
         say("A worker carries it out when it is due: execution-agent work")
     if response["action_id"]:
@@ -76,20 +102,21 @@ def tell_status(response: Mapping[str, Any]) -> None:
         _tell_held(console, response["result"]["held"])
     error = response["error"]
     if error:
-        console.print(Text(f"  {error['code']}: {_one_line(error['message'])}"))
+        console.print(Text(f"  {error['code']}: {one_line(error['message'])}"))
         for detail in error["details"]:
-            console.print(Text(f"    {detail['field'] or '(request)'}: {_one_line(detail['message'])}", style="dim"))
+            console.print(Text(f"    {detail['field'] or '(request)'}: {one_line(detail['message'])}", style="dim"))
 
 
 def _tell_held(console: Console, held: Mapping[str, Any]) -> None:
     """What a person has to decide on; a difference is shown with all that were there."""
-    console.print(Text(f"  {held['rule']}: {_one_line(held['message'])}"))
+    console.print(Text(f"  {held['rule']}: {one_line(held['message'])}"))
     details = dict(held["details"])
     differences = details.pop("differences", None)
     if details:
-        console.print(Text(f"    {_one_line('  '.join(_told(details)))}", style="dim"))
+        console.print(Text(f"    {one_line('  '.join(_told(details)))}", style="dim"))
     if isinstance(differences, list):
         console.print(_table_of(differences))
+    console.print(Text(f"    hash {held['request_hash']}", style="dim"), soft_wrap=True)
 
 
 def _table_of(rows: Sequence[Mapping[str, Any]]) -> Table:
@@ -97,7 +124,7 @@ def _table_of(rows: Sequence[Mapping[str, Any]]) -> Table:
     for name in rows[0] if rows else ():
         table.add_column(name, overflow="fold")
     for row in rows:
-        table.add_row(*(Text(_one_line(_brief(value))) for value in row.values()))
+        table.add_row(*(Text(one_line(_brief(value))) for value in row.values()))
     return table
 
 
@@ -118,13 +145,14 @@ def tell_history(history: Sequence[Mapping[str, Any]]) -> None:
 
 
 def tell_actions(types: Sequence[Mapping[str, str]]) -> None:
-    """The matrix of promises."""
-    table = Table(box=None, pad_edge=False)
-    for heading in ("action type", "delivery", "summary"):
-        table.add_column(heading, overflow="fold")
+    """The matrix of promises, a block for each type: what it does, and what may be relied on."""
+    console = Console()
     for kind in types:
-        table.add_row(kind["action_type"], kind["delivery"], kind["summary"])
-    Console().print(table)
+        console.print(Text.assemble((kind["action_type"], "bold cyan"), f"  {kind['summary']}"))
+        for word in ("promise", "in_doubt", "undo", "limits"):
+            if kind[word]:
+                line = Text(f"{word.replace('_', ' ')}: {kind[word]}", style="dim")
+                console.print(Padding(line, (0, 0, 0, 4)))
 
 
 def tell_list(rows: Sequence[Mapping[str, Any]]) -> None:
@@ -144,14 +172,14 @@ def live_tally(*, quiet: bool) -> Iterator[Callable[[Tally], None]]:
         yield lambda _: None
         return
     with terminal.status("waiting for work") as line:
-        yield lambda tally: line.update(_one_line(_tally(tally)))
+        yield lambda tally: line.update(one_line(_tally(tally)))
 
 
 def tell_tally(tally: Tally) -> None:
     """What a worker did, and what it could not read."""
     say(_tally(tally))
     for action_id, problem in tally.quarantined.items():
-        say(f"set aside: {action_id}: {_one_line(problem)}")
+        say(f"set aside: {action_id}: {one_line(problem)}")
 
 
 def _tally(tally: Tally) -> str:
@@ -163,8 +191,8 @@ def _note(entry: Mapping[str, Any]) -> str:
     data = entry["data"]
     if entry["type"] == "requested":
         request = data["request"]
-        return _one_line(f"{request.get('action_type')} {_brief(request.get('parameters'))}")
-    return _one_line("  ".join(_told(data)))
+        return one_line(f"{request.get('action_type')} {_brief(request.get('parameters'))}")
+    return one_line("  ".join(_told(data)))
 
 
 def _told(data: Mapping[str, Any]) -> Iterator[str]:
@@ -181,7 +209,7 @@ def _brief(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
-def _one_line(text: str) -> str:
+def one_line(text: str) -> str:
     """Whatever a provider or an agent wrote, it cannot move the cursor of whoever reads it."""
     visible = "".join(character if character.isprintable() else " " for character in text)
     return visible if len(visible) <= LONGEST_NOTE else visible[: LONGEST_NOTE - 1] + "…"

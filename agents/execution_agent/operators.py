@@ -13,14 +13,20 @@ from agents.execution_agent import console
 from agents.execution_agent.agent import ExecutionAgent
 from agents.execution_agent.shell import USAGE, ActionId, Json, agent_of, print_json, refused
 from domain.lifecycle import Status
+from domain.workflow_standing import RunStatus
 
 DUE_NOW = "It is due now; a worker carries it out: execution-agent work"
 
 Actor = Annotated[str, typer.Option(help="Who does this; recorded.")]
 Reason = Annotated[str, typer.Option(help="Why; recorded.")]
 Executed = Annotated[bool, typer.Option("--executed", help="The effect stands.")]
-Force = Annotated[bool, typer.Option("--force", help="Even over what somebody changed since.")]
+Force = Annotated[bool, typer.Option("--force", help="Also over what somebody changed since, once it was shown.")]
+Hash = Annotated[str | None, typer.Option("--hash", help="Only if it is still held for what was shown under this.")]
 NotExecuted = Annotated[bool, typer.Option("--not-executed", help="Certainly nothing happened.")]
+
+
+Listed = StrEnum("Listed", list(dict.fromkeys([*map(str, Status), *map(str, RunStatus)])))  # type: ignore[misc]
+"""Where what is listed can stand: actions, and workflow runs beside them."""
 
 
 class Verb(StrEnum):
@@ -80,20 +86,33 @@ def resolve(
     _act(as_json, lambda agent: agent.resolve(action_id, executed=executed, actor=actor, reason=reason))
 
 
-def approve(action_id: ActionId, actor: Actor, reason: Reason, as_json: Json = False) -> None:
+def approve(
+    action_id: ActionId, actor: Actor, reason: Reason, request_hash: Hash = None, as_json: Json = False
+) -> None:
     """Let an action that is held go on, as it was held."""
-    _act(as_json, lambda agent: agent.approve(action_id, actor=actor, reason=reason), {"scheduled": DUE_NOW})
+    _act(
+        as_json,
+        lambda agent: agent.approve(action_id, actor=actor, reason=reason, request_hash=request_hash),
+        {"scheduled": DUE_NOW},
+    )
 
 
-def deny(action_id: ActionId, actor: Actor, reason: Reason, as_json: Json = False) -> None:
+def deny(action_id: ActionId, actor: Actor, reason: Reason, request_hash: Hash = None, as_json: Json = False) -> None:
     """Do not let an action that is held go on."""
-    _act(as_json, lambda agent: agent.deny(action_id, actor=actor, reason=reason))
+    _act(as_json, lambda agent: agent.deny(action_id, actor=actor, reason=reason, request_hash=request_hash))
 
 
-def undo(action_id: ActionId, actor: Actor, reason: Reason, force: Force = False, as_json: Json = False) -> None:
+def undo(
+    action_id: ActionId,
+    actor: Actor,
+    reason: Reason,
+    force: Force = False,
+    request_hash: Hash = None,
+    as_json: Json = False,
+) -> None:
     """Take back what a succeeded action did, by an action of its own."""
     with agent_of(as_json) as agent:
-        response = agent.undo(action_id, actor=actor, reason=reason, force=force)
+        response = agent.undo(action_id, actor=actor, reason=reason, force=force, request_hash=request_hash)
         compensation = (response["result"] or {}).get("compensation")
         by = agent.status(compensation) if compensation else None
     if as_json:
@@ -135,11 +154,11 @@ def bulk(
 
 
 def list_actions(
-    status: Annotated[Status | None, typer.Option(metavar="STATUS", help="Only those in this status.")] = None,
+    status: Annotated[Listed | None, typer.Option(metavar="STATUS", help="Only those in this status.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=100_000, help="At most this many, the newest.")] = 50,
     as_json: Json = False,
 ) -> None:
-    """The newest actions, and where they stand."""
+    """The newest actions and workflow runs, and where they stand."""
     with agent_of(as_json) as agent:
         rows = agent.list_actions(status and str(status), limit=limit)
     if as_json:

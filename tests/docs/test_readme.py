@@ -13,8 +13,11 @@ import pytest
 
 from agents.execution_agent.cli import app
 from agents.execution_agent.config import ACTIONS, DEFAULTS
+from agents.execution_agent.promises import as_markdown
+from agents.execution_agent.workflow_commands import app as workflow_commands
 from domain.errors import Code
 from domain.lifecycle import Life, Status
+from domain.workflow_standing import RunStatus, StepStatus, UndoStatus
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text("utf-8")
@@ -62,14 +65,13 @@ def test_every_setting_and_its_default_are_told() -> None:
         assert f"| `{name}` |{cell}|" in README
 
 
-def test_every_action_type_is_told_with_its_promise() -> None:
-    for kind in ACTIONS:
-        promise = str(kind.delivery).replace("_", " ")
-        assert re.search(rf"\| `{kind.action_type}` \| {promise}", README), kind.action_type
+def test_what_each_action_type_promises_is_told_as_it_declares_it() -> None:
+    """`execution-agent actions --markdown` makes the table."""
+    assert f"\n\n{as_markdown(kind() for kind in ACTIONS)}\n\n" in README
 
 
 def test_every_status_event_and_code_is_told() -> None:
-    words = {*Status, *Life, *Code}
+    words = {*Status, *Life, *Code, *RunStatus, *StepStatus, *UndoStatus}
     assert [word for word in words if str(word) not in README] == []
 
 
@@ -79,9 +81,16 @@ def test_every_command_is_told() -> None:
     assert [command for command in commands if f"execution-agent {command}" not in README] == []
 
 
+def test_every_command_of_workflows_is_told() -> None:
+    names = {
+        command.name or getattr(command.callback, "__name__", "") for command in workflow_commands.registered_commands
+    }
+    assert [name for name in names if f"workflow {name}" not in README] == []
+
+
 def test_every_make_target_that_it_names_is_there() -> None:
     makefile = (ROOT / "Makefile").read_text("utf-8")
-    for target in set(re.findall(r"(?:`|^ {4})make ([a-z]+)", README, re.MULTILINE)):
+    for target in set(re.findall(r"(?:`|^ {4})make ([a-z0-9-]+)", README, re.MULTILINE)):
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
 
 

@@ -355,18 +355,22 @@ def begin(recorder: DynamoDBRecorder, action_ids: Sequence[str], *, due_at: date
         recorder.insert_events(events(action_id, 1, b"attempted"), due_at=due_at + timedelta(seconds=place))
 
 
-def in_line(recorder: DynamoDBRecorder, now: datetime, limit: int, *, since: datetime) -> list[str]:
-    return [place.action_id for place in recorder.line(now, limit, since=since)]
+def in_line(recorder: DynamoDBRecorder, now: datetime, limit: int) -> list[str]:
+    return [place.action_id for place in recorder.line(now, limit)]
+
+
+def in_stretch(recorder: DynamoDBRecorder, since: datetime, until: datetime) -> list[str]:
+    return [place.action_id for place in recorder.waiting(list(recorder.entries(since, until)))]
 
 
 def test_what_is_due_comes_in_the_order_it_became_due(recorder: DynamoDBRecorder) -> None:
     waiting = [f"act_{uuid4().hex}" for _ in range(3 * SHARDS)]
     begin(recorder, waiting, due_at=NOON)
     soon = NOON + timedelta(seconds=len(waiting))
-    assert in_line(recorder, soon, 100, since=NOON) == waiting
-    assert in_line(recorder, soon, 5, since=NOON) == waiting[:5]
-    assert in_line(recorder, NOON + timedelta(seconds=2), 100, since=NOON + timedelta(seconds=1)) == waiting[1:3]
-    assert in_line(recorder, soon, 0, since=NOON) == []
+    assert in_line(recorder, soon, 100) == in_stretch(recorder, NOON, soon) == waiting
+    assert in_line(recorder, soon, 5) == waiting[:5]
+    assert in_stretch(recorder, NOON + timedelta(seconds=1), NOON + timedelta(seconds=2)) == waiting[1:3]
+    assert in_line(recorder, soon, 0) == []
 
 
 def test_what_is_done_is_no_longer_due(recorder: DynamoDBRecorder) -> None:
@@ -376,7 +380,7 @@ def test_what_is_done_is_no_longer_due(recorder: DynamoDBRecorder) -> None:
         recorder.insert_events(events(action_id, 2, b"succeeded"))
     late = NOON + timedelta(hours=1)
     begin(recorder, ["act_waiting"], due_at=NOON + timedelta(minutes=30))
-    assert in_line(recorder, late, 1, since=NOON) == ["act_waiting"]
+    assert in_line(recorder, late, 1) == in_stretch(recorder, NOON, late) == ["act_waiting"]
 
 
 def test_what_an_engine_leaves_over_is_asked_again(recorder: DynamoDBRecorder) -> None:
@@ -388,12 +392,13 @@ def test_what_an_engine_leaves_over_is_asked_again(recorder: DynamoDBRecorder) -
         return wire.answer(request, 200, {"Responses": {}, "UnprocessedKeys": asked})
 
     on_the_wire(recorder.dynamodb.client, "BatchGetItem", left_over)
-    assert in_line(recorder, NOON, 10, since=NOON) == []
+    assert in_line(recorder, NOON, 10) == []
     assert recorder.dynamodb.requests["BatchGetItem"] == 2
 
 
 def test_an_action_that_is_due_again_is_named_once(recorder: DynamoDBRecorder) -> None:
     recorder.insert_events(events("act_1", 1, b"attempted", b"attempt_failed"), due_at=NOON)
     recorder.insert_events(events("act_1", 3, b"attempted"), due_at=NOON + timedelta(minutes=2))
-    assert in_line(recorder, NOON + timedelta(minutes=1), 10, since=NOON) == []
-    assert in_line(recorder, NOON + timedelta(minutes=3), 10, since=NOON) == ["act_1"]
+    assert in_line(recorder, NOON + timedelta(minutes=1), 10) == []
+    assert in_line(recorder, NOON + timedelta(minutes=3), 10) == ["act_1"]
+    assert in_stretch(recorder, NOON, NOON + timedelta(minutes=3)) == ["act_1"]

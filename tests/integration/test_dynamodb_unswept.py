@@ -72,9 +72,8 @@ def test_the_first_sweep_begins_with_the_first_entry_of_all(place: Place) -> Non
     first = place.accept(priority="low")
     place.clock.pass_time(60)
     second = place.accept()
-    stretches = list(place.unswept.stretches(NOON + timedelta(hours=30), 100))
-    assert [stretch.until for stretch in stretches] == [NOON + timedelta(hours=24), NOON + timedelta(hours=30)]
-    assert [set(stretch.due) for stretch in stretches] == [{first, second}, set()]
+    later = NOON + timedelta(hours=30)
+    assert list(place.unswept.stretches(later, 100)) == [Stretch([second, first], later)]
 
 
 def test_what_was_due_before_the_last_sweep_is_not_read_again(place: Place) -> None:
@@ -93,14 +92,23 @@ def test_ten_minutes_are_looked_through_again(place: Place) -> None:
     assert 2 * timedelta(seconds=30) + LATEST_ENTRY == timedelta(minutes=10)
 
 
-def test_a_long_way_is_gone_a_day_at_a_time(place: Place) -> None:
-    first = place.accept()
-    place.clock.pass_time(86_400)
-    second = place.accept()
-    place.unswept.move_on(NOON - timedelta(hours=12))
-    stretches = list(place.unswept.stretches(NOON + timedelta(days=1, hours=6), 100))
-    assert [(stretch.until - NOON) / timedelta(hours=1) for stretch in stretches] == [12, 30]
-    assert [stretch.due for stretch in stretches] == [[first], [second]]
+def test_a_long_way_is_gone_in_stretches(place: Place) -> None:
+    ids = []
+    for _ in range(5):
+        ids.append(place.accept())
+        place.clock.pass_time(86_400)
+    place.unswept.move_on(NOON - timedelta(days=300))
+    stretches = list(place.unswept.stretches(NOON + timedelta(days=9), 2))
+    assert [(stretch.until - NOON).days for stretch in stretches] == [1, 3, 9]
+    assert [stretch.due for stretch in stretches] == [ids[:2], ids[2:4], ids[4:]]
+
+
+def test_what_is_looked_at_again_does_not_move_a_sweep_back(place: Place) -> None:
+    ids = [place.accept() for _ in range(4)]
+    place.unswept.move_on(NOON + timedelta(minutes=5))
+    stretches = list(place.unswept.stretches(NOON + timedelta(minutes=6), 2))
+    assert [stretch.until - NOON for stretch in stretches] == [timedelta(minutes=minutes) for minutes in (5, 5, 6)]
+    assert sorted(stretches[0].due + stretches[1].due) == sorted(ids)
 
 
 def test_a_sweep_whose_clock_was_ahead_is_forgiven(place: Place) -> None:

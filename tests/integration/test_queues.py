@@ -16,7 +16,7 @@ pytestmark = pytest.mark.usefixtures("aws")
 
 SENT = (200, {"MessageId": "5fea7756-0ea4-451a-a703-a558b933e274", "MD5OfMessageBody": "x"})
 REFUSED = (400, {"__type": "com.amazonaws.sqs#QueueDoesNotExist", "message": "no such queue"})
-CASE = Case("act_1", "c81e728d9d4c2f636f067f89cc14862c", "it cannot be read", (4, 6))
+CASE = Case("act_1", "c81e728d9d4c2f636f067f89cc14862c", "it cannot be read", (4, 6), is_message=True)
 
 
 def ring(url: str, after: float) -> Failure | None:
@@ -31,6 +31,15 @@ def test_a_doorbell_rings_in_whole_seconds_and_never_too_early(after: float, del
     assert asked["QueueUrl"] == f"{endpoint.url}/123456789012/doorbells"
     assert asked["DelaySeconds"] == delay
     assert json.loads(asked["MessageBody"]) == {"action_id": "act_1"}
+
+
+def test_a_doorbell_may_bring_news_that_are_to_be_told() -> None:
+    with aws_endpoint(SENT) as endpoint:
+        doorbells = QueuedDoorbells(Queue(f"{endpoint.url}/123456789012/doorbells"))
+        assert doorbells.ring_later("act_1", after=60.0, announce=[4, 6]) is None
+    (asked,) = endpoint.asked
+    assert asked["DelaySeconds"] == 60
+    assert json.loads(asked["MessageBody"]) == {"action_id": "act_1", "announce": [4, 6]}
 
 
 def test_a_case_is_kept_in_the_words_of_a_doorbell() -> None:

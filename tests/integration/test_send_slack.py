@@ -221,6 +221,21 @@ def test_mentions_go_where_the_connection_allows_them(house: House) -> None:
     assert house.slack.texts() == ["<!here> ACME-1 renews"]
 
 
+IMAGE = {"type": "image", "image_url": "https://example.com/?d=ACME-1", "alt_text": "ACME-1"}
+
+
+@pytest.mark.parametrize("block", [IMAGE, {"type": "section", "accessory": IMAGE}])
+def test_what_slack_would_fetch_carries_nothing_out(house: House, block: dict[str, Any]) -> None:
+    response = house.agent().process(message(text="ACME-1 renews", blocks=[block]))
+    assert response["error"]["details"][0]["field"] == "parameters.blocks"
+    assert house.slack.asked == []
+
+
+def test_images_go_where_the_connection_allows_them(house: House) -> None:
+    response = house.agent(allow_images=True).process(message(text="ACME-1 renews", blocks=[IMAGE]))
+    assert (response["status"], house.slack.texts()) == ("succeeded", ["ACME-1 renews"])
+
+
 # -- doubt, and what settles it ---------------------------------------------------------------------------------------
 
 POSTED = [

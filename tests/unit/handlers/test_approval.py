@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
 
-from domain.outcome import Unknown
+from domain.outcome import Permanent, Unknown
 from tests.fakes import FakeClock, ScriptedProvider, fake_world
 from tests.house import agent_with, greet, words
 
@@ -31,8 +32,11 @@ def test_what_is_held_says_why_and_does_nothing() -> None:
     house = House()
     held = house.ask(to_eve())
     assert (held["status"], held["error"], held["attempts"]) == ("held", None, 0)
-    assert held["result"] == {
-        "held": {"rule": "eve", "message": "nobody greets Eve unseen", "details": {"name": "Eve"}}
+    assert held["result"]["held"] == {
+        "rule": "eve",
+        "message": "nobody greets Eve unseen",
+        "details": {"name": "Eve"},
+        "request_hash": house.agent.history(held["action_id"])[2]["data"]["request_hash"],
     }
     assert words(house.agent, held) == ["requested", "validated", "held"]
     house.clock.pass_time(86_400)
@@ -145,3 +149,69 @@ def test_a_fallback_is_held_when_its_turn_comes_and_not_before() -> None:
         greet(options={"fallback": [{"action_type": "greet_reversibly", "parameters": {"name": "Eve"}}]})
     )
     assert response["status"] == "succeeded"
+
+
+# -- exactly what was shown -----------------------------------------------------------------------------------------
+
+
+def test_a_person_approves_what_was_shown_and_nothing_that_came_in_its_place() -> None:
+    house = House()
+    house.extras["changed"] = {"answer": "CFO"}
+    action_id = house.ask({"action_type": "ungreet", "parameters": {"name": "Ada"}})["action_id"]
+    shown = house.agent.status(action_id)["result"]["held"]["request_hash"]
+    house.agent.approve(action_id, **ADA, request_hash=shown)
+    house.extras["changed"] = {"answer": "CEO"}
+    assert house.agent.advance(action_id)["status"] == "held"
+    refused = house.agent.approve(action_id, actor="bob", reason="fine", request_hash=shown)
+    assert (refused["status"], refused["error"]["code"]) == ("held", "conflict")
+    now = house.agent.status(action_id)["result"]["held"]
+    assert now["details"] == {"answer": "CEO"}
+    assert house.agent.approve(action_id, **ADA, request_hash=now["request_hash"])["status"] == "scheduled"
+    assert house.agent.advance(action_id)["status"] == "succeeded"
+
+
+def test_what_is_approved_is_looked_at_once_more_and_only_once() -> None:
+    """Were it looked at twice in one attempt, what changes between the two looks would pass unseen."""
+    house = House()
+    looks: list[str] = []
+    answers = iter(["CFO", "CFO", "CEO"])
+
+    class Answer(Mapping[str, str]):
+        def __iter__(self) -> Iterator[str]:
+            looks.append(next(answers))
+            return iter(["answer"])
+
+        def __len__(self) -> int:
+            return 1
+
+        def __getitem__(self, name: str) -> str:
+            return looks[-1]
+
+    house.extras["changed"] = Answer()
+    action_id = house.ask({"action_type": "ungreet", "parameters": {"name": "Ada"}})["action_id"]
+    house.agent.approve(action_id, **ADA)
+    assert house.agent.advance(action_id)["status"] == "succeeded"
+    assert looks == ["CFO", "CFO"]
+
+
+def test_an_approval_of_one_route_is_none_of_the_next() -> None:
+    house = House(Permanent("http_404", "no such thing"))
+    fallback = [{"action_type": "greet_reversibly", "parameters": {"name": "Eve"}}]
+    action_id = house.ask({**to_eve(fallback=fallback)})["action_id"]
+    house.agent.approve(action_id, **ADA)
+    assert house.agent.advance(action_id)["status"] == "held"
+    assert len(house.provider.attempts) == 1
+    house.agent.approve(action_id, **ADA)
+    assert house.agent.advance(action_id)["status"] == "succeeded"
+
+
+def test_a_time_that_was_brought_forward_before_it_was_held_can_be_brought_forward_after() -> None:
+    house = House()
+    later = {"not_before": "2026-06-01T12:00:00Z"}
+    action_id = house.ask({"action_type": "ungreet", "parameters": {"name": "Ada"}, "options": later})["action_id"]
+    house.agent.retry_now(action_id, **ADA)
+    house.extras["changed"] = {"answer": "hello"}
+    assert house.agent.advance(action_id)["status"] == "held"
+    house.agent.approve(action_id, **ADA)
+    assert house.agent.retry_now(action_id, **ADA)["status"] == "scheduled"
+    assert house.agent.advance(action_id)["status"] == "succeeded"

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from domain.base_action import Compensation
 from domain.errors import LedgerConflict
 from domain.outcome import Permanent, Retry, Succeeded, Unknown
-from tests.fakes import FakeClock, ScriptedProvider, fake_world
+from tests.fakes import FakeClock, Greet, GreetReversibly, ScriptedProvider, Ungreet, fake_world
 from tests.house import agent_with, greet, words
 
 ADA = {"actor": "ada", "reason": "the wrong customer"}
@@ -147,13 +148,64 @@ def test_what_was_changed_since_is_held_with_the_difference_and_goes_on_by_force
     assert approved["data"]["why"] == "they agree"
 
 
-def test_with_force_from_the_start_it_is_approved_at_once() -> None:
+def test_force_goes_past_nothing_that_nobody_has_seen() -> None:
     house = House()
     house.extras["changed"] = {"answer": "hello yourself"}
     house.undo(force=True)
-    assert house.compensation["status"] in ("scheduled", "succeeded")
+    assert house.compensation["status"] == "held"
+    shown = house.compensation["result"]["held"]["request_hash"]
+    assert house.undo(force=True, request_hash="0" * 64)["error"]["code"] == "conflict"
+    assert house.compensation["status"] == "held"
+    house.undo(force=True, request_hash=shown)
+    assert house.compensation["status"] == "scheduled"
     house.agent.advance(house.compensation["action_id"])
     assert house.agent.status(house.id)["status"] == "compensated"
+
+
+def test_what_was_denied_by_mistake_can_be_asked_for_anew() -> None:
+    house = House()
+    house.extras["changed"] = {"answer": "hello yourself"}
+    house.undo()
+    first = house.compensation["action_id"]
+    house.agent.deny(first, **ADA)
+    assert house.undo()["status"] == "compensating"
+    second = house.compensation["action_id"]
+    assert second != first
+    house.agent.approve(second, **ADA)
+    house.agent.advance(second)
+    assert house.agent.status(house.id)["status"] == "compensated"
+    assert house.agent.history(second)[0]["data"]["request"]["compensation_number"] == 2
+    assert house.undo()["duplicate"] is True
+
+
+def test_what_was_refused_once_can_be_taken_back_when_its_cause_is_mended() -> None:
+    house = House()
+    types = house.agent._parts.action_types
+    ungreet = types._by_name.pop("ungreet")
+    assert house.undo()["status"] == "compensation_failed"
+    assert house.compensation["status"] == "rejected"
+    types._by_name["ungreet"] = ungreet
+    assert house.undo()["status"] == "compensated"
+
+
+def test_what_failed_is_redriven_and_not_begun_anew() -> None:
+    house = House(NEVER)
+    first = house.undo()
+    assert house.undo() == {**first, "duplicate": True}
+    assert house.words.count("compensation_requested") == 1
+
+
+@pytest.mark.parametrize(("length", "end"), [(150_000, "compensated"), (300_000, "succeeded")])
+def test_what_would_take_it_back_may_be_as_large_as_a_request_and_no_larger(length: int, end: str) -> None:
+    class Wordy(GreetReversibly):
+        def compensation(self, done: Any) -> Compensation:
+            return Compensation("ungreet", {"name": "x" * length})
+
+    agent = agent_with(world=fake_world(extras={"provider": ScriptedProvider()}), actions=(Wordy, Ungreet))
+    done = agent.process({"action_type": "greet_reversibly", "parameters": {"name": "Ada"}})
+    answer = agent.undo(done["action_id"], **ADA)
+    assert answer["status"] == end
+    assert (answer["error"] or {}).get("code") == (None if end == "compensated" else "too_large")
 
 
 def test_a_denied_compensation_has_failed() -> None:
@@ -305,9 +357,20 @@ def test_the_wish_of_a_client_to_compensate_is_refused() -> None:
     assert house.words[-1] == "succeeded"
 
 
-def test_an_undo_can_be_undone_by_its_own_rules() -> None:
-    house = House()
-    house.undo()
-    answer = house.agent.undo(house.compensation["action_id"], **ADA)
-    assert answer["error"]["code"] == "irreversible"
-    assert house.agent.status(house.id)["status"] == "compensated"
+def test_what_takes_something_back_is_not_taken_back_itself() -> None:
+    """Or its action would go on saying that it is."""
+
+    class Regreet(Ungreet):
+        def compensation(self, done: Any) -> Compensation:
+            return Compensation("greet", {"name": done.parameters["name"]})
+
+    agent = agent_with(
+        world=fake_world(extras={"provider": ScriptedProvider()}), actions=(Greet, GreetReversibly, Regreet)
+    )
+    done = agent.process({"action_type": "greet_reversibly", "parameters": {"name": "Ada"}})
+    compensation = agent.undo(done["action_id"], **ADA)["result"]["compensation"]
+    assert agent.undo(compensation, **ADA)["error"]["code"] == "irreversible"
+    order = {"act": lambda action_id: agent.undo(action_id, **ADA), "status": "succeeded"}
+    report = agent.carry_out_bulk(bulk_id=agent.count_bulk("succeeded")["bulk_id"], **order)
+    assert [item["error"]["code"] for item in report] == ["irreversible"]
+    assert agent.status(done["action_id"])["status"] == "compensated"

@@ -45,7 +45,7 @@ class FakeViews:
 
 def ring(bells: Bells, action_id: str, *, within: float = 60.0, newest: int | None = None, views: Any = None) -> Rung:
     parts = bells.agent._parts
-    doorbell = Doorbell(parts.ledger, parts.advance, views, bells.world)
+    doorbell = Doorbell(parts.advance, views, bells.world)
     return doorbell.ring(action_id, time_for_rings(bells.clock, within), newest=newest)
 
 

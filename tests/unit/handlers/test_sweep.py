@@ -49,7 +49,7 @@ class FakeUnswept:
 
 def sweep(bells: Bells, unswept: Any, *, within: float = 57.0, agenda: Any = None) -> SweepReport:
     parts = bells.agent._parts
-    visit = Visit(Doorbell(parts.ledger, parts.advance, None, bells.world), SetAside(bells.world))
+    visit = Visit(Doorbell(parts.advance, None, bells.world), SetAside(bells.world))
     return Sweep(parts.ledger, agenda or parts.agenda, unswept, visit, bells.world)(time_for_rings(bells.clock, within))
 
 
@@ -163,15 +163,15 @@ class FakeStretches(FakeUnswept):
             yield Stretch([action_id], now + timedelta(seconds=number))
 
 
-def test_stretch_after_stretch_is_left_behind_up_to_the_first_that_is_not_done() -> None:
+def test_stretch_after_stretch_is_left_behind_up_to_the_first_that_is_not_done_and_the_rest_is_looked_at() -> None:
     bells = Bells()
-    ids = accepted(bells, 4)
+    ids = accepted(bells, 5)
     unswept = FakeStretches(ids)
     failing(bells, ids[2], LedgerUnavailable("throttled"))
     report = sweep(bells, unswept)
-    assert (report.due, report.left) == (3, 1)
+    assert (report.due, report.left) == (5, 1)
     assert unswept.until == [bells.clock.now() + timedelta(seconds=number) for number in (1, 2)]
-    assert bells.effects == ids[:2]
+    assert bells.effects == ids[:2] + ids[3:]
 
 
 def test_what_there_was_time_for_is_left_behind_for_good() -> None:
@@ -269,6 +269,37 @@ def test_the_oldest_doubt_is_as_old_as_itself_and_not_as_its_action() -> None:
     assert bells.agent.sweep(within=57.0).oldest_in_doubt_s == 1_500 + 3_600
 
 
+def test_a_doubt_that_cannot_be_read_hides_no_other() -> None:
+    bells = Bells(Unknown("timeout", "no answer"), Unknown("timeout", "no answer"))
+    unreadable = bells.process(greet())
+    bells.clock.pass_time(60)
+    bells.process(greet())
+    bells.poison(unreadable)
+    bells.clock.pass_time(3_600)
+    report = sweep(bells, FakeUnswept([]))
+    assert report.oldest_in_doubt_s == 3_660, "its row tells when the action was last heard of"
+    bells.agent.resolve(bells.agent.list_actions()[0]["action_id"], executed=True, actor="ada", reason="it is there")
+    assert sweep(bells, FakeUnswept([])).oldest_in_doubt_s == 3_660
+
+
+def test_a_crowd_of_younger_doubts_hides_no_older_one() -> None:
+    bells = Bells(*[Unknown("timeout", "no answer")] * (sweeps.MOST_DOUBTS + 6))
+    for _ in range(sweeps.MOST_DOUBTS + 6):
+        bells.process(greet())
+        bells.clock.pass_time(600)
+    assert {row["status"] for row in bells.agent.list_actions()} == {"in_doubt"}
+    assert sweep(bells, FakeUnswept([])).oldest_in_doubt_s == 600 * (sweeps.MOST_DOUBTS + 6)
+
+
+def test_an_old_doubt_of_a_younger_action_is_the_oldest_all_the_same() -> None:
+    bells = Bells(Unknown("timeout", "no answer"), Unknown("timeout", "no answer"))
+    later = bells.process(greet(**ACCEPTED))
+    bells.process(greet())
+    bells.clock.pass_time(1_000)
+    bells.agent.advance(later)
+    assert sweep(bells, FakeUnswept([])).oldest_in_doubt_s == 1_000
+
+
 def test_a_doubt_that_was_settled_is_no_doubt() -> None:
     bells = Bells(Unknown("timeout", "no answer"))
     action_id = bells.process(greet())
@@ -279,7 +310,7 @@ def test_a_doubt_that_was_settled_is_no_doubt() -> None:
 
 def test_where_nobody_can_tell_the_oldest_doubt_the_rest_is_told(caplog: pytest.LogCaptureFixture) -> None:
     class Unreadable:
-        def views(self, status: str, limit: int) -> list[Any]:
+        def views(self, status: str, limit: int, *, oldest_first: bool) -> list[Any]:
             raise LedgerUnavailable("the views are throttled")
 
     bells = Bells()

@@ -8,6 +8,7 @@ from domain.lifecycle import ENDED, Life, Status
 from projections.news import TOLD, is_told, news_as_of, news_of, title_of
 from projections.status import response_of
 from tests.given import ACTION_ID, LEADING_TO, NOON, action_after, life_of
+from tests.workflow_house import ADA, House, step
 
 TITLES = {
     "succeeded": "Action Succeeded",
@@ -54,3 +55,19 @@ def test_news_are_of_their_time() -> None:
 @pytest.mark.parametrize("word", ["late_outcome", "probed", "deferred", "resolved", "redriven", "", "a_later_word"])
 def test_what_moves_nothing_or_goes_on_is_no_news(word: str) -> None:
     assert not is_told(word)
+
+
+# -- runs -----------------------------------------------------------------------------------------------------------
+
+
+def test_the_ends_of_a_workflow_run_have_titles_of_their_own() -> None:
+    house = House()
+    run = house.start(step("a"), step("b", "tell", needs=["a"]))
+    house.agent.undo_run(run["run_id"], **ADA)
+    life = house.agent._parts.ledger.events_of(run["run_id"])
+    told = {event.originator_version: news_as_of(life, event.originator_version) for event in life}
+    news = [one for one in told.values() if one is not None]
+    assert [one.title for one in news] == ["Workflow Completed", "Workflow Partially Compensated"]
+    assert news[-1].event_id == f"{run['run_id']}:{len(life)}"
+    assert [left["step"] for left in news[-1].response["result"]["remaining"]] == ["b"]
+    assert all(is_told(event.life.value) == (told[event.originator_version] is not None) for event in life)

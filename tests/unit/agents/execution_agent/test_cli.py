@@ -154,7 +154,15 @@ def test_an_unknown_id_is_not_found(cli: Cli) -> None:
 def test_actions_tells_what_each_type_promises(cli: Cli) -> None:
     told = {kind["action_type"]: kind["delivery"] for kind in document(cli("actions", "--json"))}
     assert told.items() >= {"send_email": "at_most_once", "call_webhook": "at_least_once"}.items()
-    assert "send_email" in cli("actions").stdout
+    people = cli("actions").stdout
+    assert "send_email  Send an e-mail" in people
+    assert "    promise: at most once" in people
+
+
+def test_actions_makes_the_table_of_the_readme(cli: Cli) -> None:
+    table = cli("actions", "--markdown").stdout.splitlines()
+    assert table[0].startswith("| action type | promise |")
+    assert [line for line in table if line.startswith("| `send_email` | at most once |")] != []
 
 
 def test_init_creates_the_ledger(cli: Cli, tmp_path: Path) -> None:

@@ -268,6 +268,23 @@ def ends_well(bells: Bells, action_id: str) -> bool:
     return bells.status(action_id) == "succeeded"
 
 
+# -- whoever tampers ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("what", ["MODIFY", "REMOVE"])
+def test_a_ledger_that_was_tampered_with_is_a_case_for_a_person(what: str, caplog: pytest.LogCaptureFixture) -> None:
+    bells = Bells()
+    action_id = bells.process(greet())
+    tampered = [{**bells.stream[0], "eventName": what, "eventID": name} for name in ("e-1", "e-2")]
+    for _ in range(2):
+        assert bells.hand_on(tampered) == NOTHING
+    told = [f"the ledger was tampered with: {what} of {action_id}.1, says the record e-{number}" for number in (1, 2)]
+    assert sorted(case.problem for case in bells.quarantine.cases) == told
+    assert {case.action_id for case in bells.quarantine.cases} == {action_id}
+    loud = [record.message for record in caplog.records if record.levelname == "ERROR"]
+    assert sorted(loud) == [f"{action_id} is set aside: {problem}" for problem in told]
+
+
 # -- the queue ---------------------------------------------------------------------------------------------------------
 
 
@@ -303,6 +320,27 @@ def test_what_was_set_aside_is_a_doorbell_once_its_cause_is_mended() -> None:
     (case,) = bells.quarantine.cases
     assert bells.hand_on([message(as_sent(case))]) == NOTHING
     assert bells.status(action_id) == "succeeded"
+
+
+def test_what_was_moved_back_too_early_is_kept_again() -> None:
+    bells = Bells()
+    (action_id,) = accepted(bells, 1)
+    bells.poison(action_id)
+    bells.hand_on(bells.stream)
+    for _ in range(2):
+        case = bells.quarantine.cases.pop()
+        assert bells.hand_on([message(as_sent(case))]) == NOTHING
+        assert [kept.action_id for kept in bells.quarantine.cases] == [action_id]
+
+
+def test_what_was_moved_back_and_cannot_be_kept_again_stays_in_the_queue() -> None:
+    bells = Bells()
+    (action_id,) = accepted(bells, 1)
+    bells.poison(action_id)
+    bells.hand_on(bells.stream)
+    bells.quarantine.answers = [Unknown("sqs_500", "SQS answered 500")]
+    moved_back = message(as_sent(bells.quarantine.cases.pop()))
+    assert bells.hand_on([moved_back]) == failures(moved_back)
 
 
 def as_sent(case: Case) -> dict[str, Any]:
@@ -364,8 +402,34 @@ def test_others_hear_what_it_was_then_whatever_came_after() -> None:
     assert succeeded.response["error"] is None
 
 
-def test_news_that_are_not_taken_now_are_told_again() -> None:
+DOWN = Retry("connect_failed", "nobody listens")
+
+
+def test_news_that_are_not_taken_now_hold_up_no_record_and_are_told_later() -> None:
     bells = Bells()
+    action_id = bells.process(greet())
+    bells.announcer.refusals = {f"{action_id}:4": DOWN}
+    assert bells.hand_on(bells.stream) == NOTHING
+    assert bells.doorbells.asked == [(action_id, 60.0)]
+    assert bells.doorbells.announced == [(action_id, [4])]
+    later = message({"action_id": action_id, "announce": [4]})
+    assert bells.hand_on([later]) == failures(later), "the queue brings it again, and keeps it in the end"
+    assert len(bells.doorbells.announced) == 1
+    bells.announcer.refusals = {}
+    assert bells.hand_on([later]) == NOTHING
+    assert bells.announcer.told == [(f"{action_id}:4", "Action Succeeded")]
+
+
+def test_news_for_which_no_doorbell_is_taken_on_come_again() -> None:
+    bells = Bells()
+    action_id = bells.process(greet())
+    bells.announcer.refusals = {f"{action_id}:4": DOWN}
+    bells.doorbells.failure = Unknown("sqs_500", "SQS answered 500")
+    assert bells.hand_on(bells.stream) == failures(*bells.stream)
+
+
+def test_without_doorbells_news_that_are_not_taken_now_are_told_again() -> None:
+    bells = Bells(world={"doorbells": None})
     first, second = (bells.process(greet()) for _ in range(2))
     bells.announcer.refusals = {f"{first}:4": Retry("entry_failed", "throttled")}
     records = bells.stream
@@ -395,8 +459,21 @@ def test_news_that_nobody_will_ever_take_are_set_aside_and_can_be_told_later() -
     assert bells.announcer.told == [(f"{action_id}:4", "Action Succeeded")]
 
 
-def test_news_that_can_neither_be_told_nor_set_aside_come_again() -> None:
+def test_news_that_are_refused_again_after_they_were_moved_back_are_kept_again() -> None:
     bells = Bells()
+    action_id = bells.process(greet())
+    bells.announcer.refusals = {f"{action_id}:4": Permanent("http_410", "webhook crm answered 410")}
+    bells.hand_on(bells.stream)
+    for _ in range(2):
+        case = bells.quarantine.cases.pop()
+        assert bells.hand_on([message(as_sent(case))]) == NOTHING
+        assert [kept.announce for kept in bells.quarantine.cases] == [(4,)]
+    assert bells.hand_on(bells.stream) == NOTHING
+    assert len(bells.quarantine.cases) == 1, "a record that comes again is not set aside again"
+
+
+def test_news_that_can_neither_be_told_nor_set_aside_come_again() -> None:
+    bells = Bells(world={"doorbells": None})
     action_id = bells.process(greet())
     bells.announcer.refusals = {f"{action_id}:4": Permanent("http_410", "gone")}
     bells.quarantine.answers = [Unknown("sqs_500", "SQS answered 500")]
@@ -476,7 +553,7 @@ def test_ends_are_counted_by_status(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_what_comes_again_is_counted_when_it_does(capsys: pytest.CaptureFixture[str]) -> None:
-    bells = Bells()
+    bells = Bells(world={"doorbells": None})
     ids = [bells.process(greet()) for _ in range(3)]
     bells.announcer.refusals = {f"{ids[1]}:4": Retry("entry_failed", "throttled")}
     records = [record for record in bells.stream if "attempted" not in json.dumps(record)]
@@ -485,6 +562,16 @@ def test_what_comes_again_is_counted_when_it_does(capsys: pytest.CaptureFixture[
     bells.hand_on(records[1:])
     counted = [line["ActionsEnded"] for line in metrics(capsys.readouterr().out)]
     assert counted == [[1.0], [2.0]]
+
+
+def test_an_end_that_others_hear_of_later_is_counted_at_once_and_once(capsys: pytest.CaptureFixture[str]) -> None:
+    bells = Bells()
+    action_id = bells.process(greet())
+    bells.announcer.refusals = {f"{action_id}:4": DOWN}
+    bells.hand_on(bells.stream)
+    bells.announcer.refusals = {}
+    bells.hand_on([message({"action_id": action_id, "announce": [4]})])
+    assert metrics(capsys.readouterr().out) == [{"Status": "succeeded", "ActionsEnded": [1.0]}]
 
 
 def test_a_record_that_is_there_twice_counts_once(capsys: pytest.CaptureFixture[str]) -> None:

@@ -24,6 +24,12 @@ def settings(**environ: str) -> Settings:
     return Settings.from_environment(DYNAMODB | environ)
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_a_ledger_that_nobody_knows_is_told_before_what_needs_it(name: str) -> None:
+    with pytest.raises(ConfigurationError, match="EXECUTION_AGENT_LEDGER must be"):
+        settings(EXECUTION_AGENT_LEDGER="mysql://localhost/ledger", **{name: "anything"})
+
+
 def test_the_silent_environment_has_none_of_it() -> None:
     assert {DEFAULTS[name] for name in NAMES} == {""}
     silent = Settings.from_environment({})

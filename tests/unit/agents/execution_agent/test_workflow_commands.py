@@ -1,0 +1,118 @@
+"""The command line of workflow runs: what people see, one document for programs, and exit codes that mean something."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import Result
+from typer.testing import CliRunner
+
+from agents.execution_agent.cli import app
+
+Cli = Callable[..., Result]
+
+MAIL = {
+    "template": "renewal_reminder",
+    "recipient": "${{ inputs.to }}",
+    "variables": {"customer_name": "Acme Inc.", "renewal_date": "2023-12-31"},
+}
+GREETING = json.dumps(
+    {
+        "name": "greeting",
+        "inputs": {"to": {"type": "string", "required": True}, "seats": {"type": "integer", "default": 5}},
+        "steps": [
+            {"id": "first", "uses": "send_email", "with": MAIL},
+            {"id": "pause", "wait": {"for": "3d"}, "needs": ["first"]},
+            {"id": "second", "uses": "send_email", "with": MAIL, "needs": ["pause", "first"]},
+        ],
+    }
+)
+ADA = ("--actor", "ada", "--reason", "it was asked for")
+
+
+@pytest.fixture
+def cli(tmp_path: Path) -> Cli:
+    environ = {
+        "EXECUTION_AGENT_LEDGER": f"sqlite:///{tmp_path}/ledger.db",
+        "EXECUTION_AGENT_EMAIL": f"outbox:{tmp_path}/outbox",
+        "EXECUTION_AGENT_LOG_LEVEL": "",
+    }
+
+    def call(*words: str, stdin: str | None = None) -> Result:
+        return CliRunner().invoke(app, ["workflow", *words], input=stdin, env=environ)
+
+    return call
+
+
+@pytest.fixture
+def run_id(cli: Cli) -> str:
+    told = document(cli("run", "-", "--input", "to=a@example.com", "--wait", "1", "--json", stdin=GREETING))
+    found: str = told["run_id"]
+    return found
+
+
+def document(result: Result) -> Any:
+    """Exactly one JSON document on stdout."""
+    return json.loads(result.stdout)
+
+
+def test_a_run_is_shown_step_by_step(cli: Cli, run_id: str) -> None:
+    shown = cli("show", run_id)
+    assert shown.exit_code == 0
+    assert "running" in shown.stdout
+    for line in ("✓ first  send_email  succeeded  act_", "⏳ pause  wait  waiting", "· second  send_email  pending"):
+        assert line in shown.stdout
+
+
+def test_a_run_is_drawn_for_a_page(cli: Cli, run_id: str) -> None:
+    drawn = cli("show", run_id, "--format", "mermaid").stdout.splitlines()
+    assert drawn[0] == "flowchart TD"
+    assert '    s0["first<br/>send_email<br/>succeeded"]:::succeeded' in drawn
+    assert "    s1 --> s2" in drawn
+
+
+def test_inputs_are_json_where_they_are_json_and_text_where_not(cli: Cli) -> None:
+    wrong = cli("run", "-", "--input", "to=7", "--input", "seats=many", "--json", stdin=GREETING)
+    fields = [detail["field"] for detail in document(wrong)["error"]["details"]]
+    assert (wrong.exit_code, sorted(fields)) == (1, ["inputs.seats", "inputs.to"])
+    assert cli("run", "-", "--input", "to", stdin=GREETING).exit_code == 2
+
+
+def test_what_is_wrong_with_a_definition_is_told_line_by_line(cli: Cli) -> None:
+    wrong = cli("run", "-", stdin="name: x\nsteps:\n  - id: a\n    uses: no_such_type\n")
+    assert wrong.exit_code == 1
+    assert "line 4" in wrong.stdout
+
+
+def test_people_pause_resume_cancel_and_undo(cli: Cli, run_id: str) -> None:
+    assert document(cli("pause", run_id, *ADA, "--json"))["status"] == "paused"
+    again = cli("pause", run_id, *ADA, "--json")
+    assert (again.exit_code, document(again)["error"]["code"]) == (1, "conflict")
+    assert document(cli("resume", run_id, *ADA, "--json"))["status"] == "running"
+    cancelled = cli("cancel", run_id, *ADA)
+    assert cancelled.exit_code == 1
+    assert "Left: first (send_email, act_" in cancelled.stdout
+    undone = cli("undo", run_id, *ADA, "--json")
+    assert (undone.exit_code, document(undone)["status"]) == (1, "partially_compensated")
+
+
+def test_the_same_key_is_the_same_run(cli: Cli) -> None:
+    words = ("run", "-", "--input", "to=a@example.com", "--key", "k1", "--wait", "0", "--json")
+    first, again = document(cli(*words, stdin=GREETING)), document(cli(*words, stdin=GREETING))
+    assert (again["run_id"], again["duplicate"]) == (first["run_id"], True)
+
+
+def test_runs_are_listed_by_where_they_stand(cli: Cli, run_id: str) -> None:
+    assert [row["action_id"] for row in document(cli("list", "--json"))] == [run_id]
+    assert document(cli("list", "--status", "completed", "--json")) == []
+    assert run_id in cli("list", "--status", "running").stdout
+
+
+def test_nobody_has_heard_of_it(cli: Cli) -> None:
+    for words in (("show", "run_x"), ("status", "run_x"), ("undo", "run_x", *ADA), ("callback", "run_x.a.b")):
+        assert cli(*words).exit_code in (1, 3)
+    assert cli("callback", "x", "--payload", "{").exit_code == 2
