@@ -11,7 +11,7 @@ from typing import Any
 
 from domain.action import Action
 from domain.base_action import LONGEST_PREPARATION, BaseAction, Intent, Prepared
-from domain.errors import ExecutionAgentError, FieldError, NeedsApproval, Refused
+from domain.errors import ConfigurationError, FieldError, LedgerError, NeedsApproval, Refused
 from domain.gate import Limits
 from domain.identity import effect_key
 from domain.policy import Delivery
@@ -50,8 +50,12 @@ class Ready:
         return self.prepared.limits or self.action_type.limits
 
     def can_probe(self, world: World) -> bool:
-        """Whether the provider can be asked what became of an attempt."""
-        return self.action_type.can_probe(world)
+        """Whether the provider can be asked what became of an attempt; a type that fails to say cannot ask either."""
+        try:
+            return bool(self.action_type.can_probe(world))
+        except Exception:
+            log.exception("the action type %s cannot say whether it can ask", self.action_type.action_type)
+            return False
 
     @property
     def key_window(self) -> timedelta | None:
@@ -101,7 +105,7 @@ class Validate:
             parameters = read_parameters(action_type.parameters, asked["parameters"])
             prepared = action_type.prepare(parameters, intent, self._world)
             return Ready(action_type, replace(prepared, facts=plain(prepared.facts)))
-        except ExecutionAgentError:
+        except (Refused, NeedsApproval, ConfigurationError, LedgerError):
             raise
         except Exception as error:
             log.exception("%s: the action type %s cannot prepare", action.id, action_type.action_type)

@@ -6,6 +6,7 @@ import json
 import logging
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Annotated, Any, ClassVar
@@ -258,6 +259,15 @@ class ActsEarly(Note):
         return Prepared(parameters)
 
 
+class AsksWithoutTime(Note):
+    """To check a request takes no time of anybody else."""
+
+    def prepare(self, parameters: NoteParameters, intent: Intent, world: World) -> Prepared[NoteParameters]:
+        with suppress(NotSent, MaybeSent):
+            notes_of(world).ask("GET", f"/notes/{intent.effect_key}", timeout=min(1.0, intent.within or 1.0))
+        return Prepared(parameters)
+
+
 class BreaksEarly(Note):
     def prepare(self, parameters: NoteParameters, intent: Intent, world: World) -> Prepared[NoteParameters]:
         raise KeyError("text")
@@ -340,7 +350,7 @@ class FollowsRedirects(Note):
 
 class IgnoresItsDeadline(Note):
     def patience(self, attempt: Attempt) -> float:
-        return 60.0
+        return attempt.timeout + 3.0
 
 
 class TakesSilenceForAbsence(Note):

@@ -62,6 +62,7 @@ def test_an_honest_type_breaks_no_rule() -> None:
         (lies.DoesNotReadBack, Rule.READS_BACK),
         (lies.FactsAreNoJson, Rule.READS_BACK),
         (lies.ActsEarly, Rule.ONLY_PREPARES),
+        (lies.AsksWithoutTime, Rule.ONLY_PREPARES),
         (lies.BreaksEarly, Rule.ONLY_PREPARES),
         (lies.TakesALossForARefusal, Rule.CLASSES),
         (lies.TakesA500ForARefusal, Rule.CLASSES),

@@ -25,6 +25,10 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return said
 
 
+# One run serves all: whichever process has it, has all tests of it.
+pytestmark = pytest.mark.xdist_group("bench")
+
+
 def figures(report: Mapping[str, Any], part: str) -> dict[str, Mapping[str, Any]]:
     return {figure["name"]: figure for figure in report["parts"][part]}
 

@@ -25,6 +25,10 @@ def client(engine: Engine, service: str) -> Iterator[Any]:
 
 @pytest.fixture
 def secrets(moto: Engine) -> Secrets:
+    # The engine loads a store when it is first asked, and that takes longer than a store may take.
+    with client(moto, "ssm") as store, client(moto, "secretsmanager") as manager:
+        store.describe_parameters(MaxResults=1)
+        manager.list_secrets(MaxResults=1)
     return Secrets({}, lambda name, title: AwsService(name, title=title, endpoint_url=moto.url))
 
 

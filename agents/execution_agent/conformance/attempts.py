@@ -48,9 +48,8 @@ def try_end(stage: Stage, end: End) -> Iterator[Breach]:
         yield Breach(Rule.CLASSES, f"{end.name}: it is classed as {ended.means}, and took no effect")
     if ended.asked - ended.refused > 1 or ended.asked > 2 or ended.effects > 1:
         yield Breach(Rule.SENDS_ONCE, f"{end.name}: one attempt asked {ended.asked} times, for {ended.effects} effects")
-    allowed = stage.case.prepares_within + end.patience
-    if ended.seconds > allowed + GRACE:
-        yield Breach(Rule.KEEPS_ITS_TIME, f"{end.name}: {ended.seconds:.1f} s, and {allowed:.1f} s were allowed")
+    if ended.seconds > end.patience + GRACE:
+        yield Breach(Rule.KEEPS_ITS_TIME, f"{end.name}: {ended.seconds:.1f} s, and {end.patience:.1f} s were allowed")
 
 
 def _brought_about(stage: Stage, end: End) -> Ended:

@@ -82,8 +82,6 @@ class Case(ABC):
     """Whether a probe finds an effect of this very case; of types that can probe, but not everywhere."""
     asks_first: ClassVar[bool] = False
     """Whether an attempt puts a question to the provider before it acts."""
-    prepares_within: ClassVar[float] = 0.0
-    """Seconds that `prepare` may wait for the provider, before the time of an attempt begins."""
     says_yes_again: ClassVar[bool] = True
     """Whether a provider that deduplicates says yes again to what it has done, or leaves that in doubt."""
     absence_is_certain_after: ClassVar[timedelta] = timedelta(minutes=15)
@@ -116,6 +114,10 @@ class Case(ABC):
     @abstractmethod
     def sent(self) -> Sequence[Sent]:
         """What the provider was asked to do by now, whether it did it or not. Questions are not among it."""
+
+    def asked(self) -> int:
+        """How often the provider was asked for anything by now, questions included."""
+        return len(self.sent())
 
     @abstractmethod
     def ends(self) -> Iterable[End]:

@@ -80,11 +80,15 @@ def _closed(model: type[BaseModel], given: Mapping[str, Any]) -> Iterator[Breach
 
 
 def _prepared(stage: Stage, action: BaseAction[Any]) -> Iterator[Breach]:
-    """For a request that is accepted, and for one that a person approved."""
+    """For a request that is accepted, for one that a person approved, and for one that is only to be checked."""
     request = stage.request(mode="accept")
     effects, asked = len(stage.case.effects()), len(stage.case.sent())
     for is_approved in (False, True):
-        yield from _prepared_once(stage, action, request, is_approved)
+        yield from _prepared_once(stage, action, request, approved=lambda _, answer=is_approved: answer)
+    questions = stage.case.asked()
+    yield from _prepared_once(stage, action, request, within=0.0)
+    if stage.case.asked() > questions:
+        yield Breach(Rule.ONLY_PREPARES, "with no time to ask, it asked the provider")
     accepted = stage.agent.process(request)
     if accepted["status"] not in ("scheduled", "held"):
         told = f"a valid request is {accepted['status']}: {(accepted['error'] or {}).get('message')}"
@@ -94,11 +98,9 @@ def _prepared(stage: Stage, action: BaseAction[Any]) -> Iterator[Breach]:
 
 
 def _prepared_once(
-    stage: Stage, action: BaseAction[Any], request: Mapping[str, Any], is_approved: bool
+    stage: Stage, action: BaseAction[Any], request: Mapping[str, Any], **intended: Any
 ) -> Iterator[Breach]:
-    intent = Intent(
-        "act_conformance", effect_key("act_conformance"), stage.case.clock.now(), approved=lambda _: is_approved
-    )
+    intent = Intent("act_conformance", effect_key("act_conformance"), stage.case.clock.now(), **intended)
     parameters = read_parameters(action.parameters, request["parameters"])
     try:
         prepared = action.prepare(parameters, intent, stage.world())

@@ -1,7 +1,7 @@
-"""Another process, with no configuration and no way out, that is asked for a compensation.
+"""Another process, with no configuration and no way out, that is asked for compensations.
 
-stdin    {"module", "name", "done"}
-stdout   {"compensation"}: `{"action_type", "parameters"}`, or null
+It is run as a file, so that it loads no more than it needs. In comes `{"module", "name", "done": [...]}`, out goes for
+each of them `{"action_type", "parameters"}`, or null.
 """
 
 from __future__ import annotations

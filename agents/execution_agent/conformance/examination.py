@@ -41,8 +41,7 @@ def ends_of(case: Case) -> Iterator[End]:
     """All that an attempt can come to, by what it does and by what it asks first."""
     yield from case.ends()
     if case.asks_first:
-        # A silence that is shorter than `prepare` may wait is no silence to it.
-        yield from (end for end in case.reads() if end.patience >= case.prepares_within)
+        yield from case.reads()
 
 
 def _carried_out(trial: Trial, stage: Stage) -> Iterator[Breach]:

@@ -132,9 +132,13 @@ class HttpCase(Case):
     def sent(self) -> Sequence[Sent]:
         return self.provider.sent
 
+    def asked(self) -> int:
+        return len(self.provider.requests)
+
     def ends(self) -> Iterator[End]:
         yield self._end("the provider does as it is asked", Means.SUCCEEDED, acts=True, tells=tell)
         yield End("nobody listens", Means.RETRY, self.provider.refusing, reaches=False)
+        yield End("nobody takes the call", Means.RETRY, self.provider.deaf, IMPATIENT, reaches=False)
         yield from self._silences()
         yield from map(self._answered_with, self.statuses)
         if not self.yes_has_no_body:
@@ -195,18 +199,18 @@ class HttpCase(Case):
             refuses, acts = status == 401, means not in _DID_NOT_ACT
             yield self._end(f"a {status} that repeats the request", means, acts=acts, tells=tells, refuses=refuses)
         if self.repeats_in_its_yes:
-            yield self._end("a yes that repeats the request", None, acts=True, tells=partial(self._repeat, None))
+            yield self._end("a yes that repeats the request", None, acts=True, tells=self._repeat_in_its_yes)
 
-    def _repeat(self, status: int | None, connection: socket.socket, answer: Answer) -> None:
+    def _repeat(self, status: int, connection: socket.socket, _: Answer) -> None:
+        tell(connection, replace(self.refusal_saying(self._last_request()), status=status))
+
+    def _repeat_in_its_yes(self, connection: socket.socket, answer: Answer) -> None:
+        said = f', "said": {json.dumps(self._last_request())}}}'
+        tell(connection, replace(answer, body=answer.body.replace(b"}", said.encode(), 1)))
+
+    def _last_request(self) -> str:
         asked = self.provider.requests[-1]
-        text = " ".join((asked.target, *(f"{name}: {value}" for name, value in asked.headers.items())))
-        if status is None:
-            tell(
-                connection,
-                replace(answer, body=answer.body.replace(b"}", f', "said": {json.dumps(text)}}}'.encode(), 1)),
-            )
-        else:
-            tell(connection, replace(self.refusal_saying(text), status=status))
+        return " ".join((asked.target, *(f"{name}: {value}" for name, value in asked.headers.items())))
 
     def _end(
         self,

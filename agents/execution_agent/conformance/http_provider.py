@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from threading import Thread
 from typing import Self, TypeAlias
@@ -12,6 +12,8 @@ from urllib.parse import parse_qsl, urlsplit
 
 from agents.execution_agent.conformance.case import Sent
 
+ROOM_FOR_CALLS = 4
+"""Enough to fill the shortest queue that a system makes of one without room."""
 PATIENCE = 3.0
 """Seconds, for a caller to say the next thing, or to go."""
 
@@ -124,6 +126,24 @@ class HttpProvider:
         try:
             yield
         finally:
+            self._open()
+
+    @contextmanager
+    def deaf(self) -> Iterator[None]:
+        """It is called, and takes no call: as many wait as there is room for, and the next one gets no answer."""
+        self._close()
+        self._listening = _bound(self.port)
+        self._listening.listen(0)
+        try:
+            with ExitStack() as waiting:
+                for _ in range(ROOM_FOR_CALLS):
+                    caller = waiting.enter_context(socket.socket())
+                    caller.setblocking(False)
+                    caller.connect_ex(("127.0.0.1", self.port))
+                yield
+        finally:
+            self._listening.close()
+            self._listening = _bound(self.port)
             self._open()
 
     # -- the network ------------------------------------------------------------------------------------------------

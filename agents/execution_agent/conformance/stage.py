@@ -78,7 +78,7 @@ class Stage:
         self._settings = replace(
             Settings.from_environment({"EXECUTION_AGENT_LOG_LEVEL": "DEBUG"}),
             ledger={"PERSISTENCE_MODULE": "adapters.memory_events"} if in_memory else file,
-            backoff=timedelta(0),
+            backoff=timedelta(seconds=1),
         )
         self._outbox = folder / "outbox"
         self._dead: set[str] = set()

@@ -12,7 +12,6 @@ from agents.execution_agent.conformance import Answer, Means, Request, http_mean
 from domain.base_action import BaseAction
 from handlers.actions.crm_create import CrmCreate
 from handlers.actions.crm_delete import CrmDelete
-from handlers.actions.crm_records import READ_TIMEOUT
 from handlers.actions.crm_restore import CrmRestore
 from handlers.actions.crm_update import CrmUpdate
 from handlers.actions.crm_upsert import CrmUpsert
@@ -30,7 +29,6 @@ class CrmCase(DoubledCase):
 
     kind: ClassVar[str]
     asks_first = True
-    prepares_within = READ_TIMEOUT
     secrets = (salesforce.CLIENT_SECRET, "canary.token", hubspot.TOKEN)
 
     def __init__(self) -> None:

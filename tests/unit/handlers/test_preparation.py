@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from adapters.http import NotSent
 from adapters.memory_events import MemoryRecorder
 from domain.base_action import Attempt, Inquiry, Intent, Prepared
 from domain.errors import EventTooLarge, Refused
@@ -162,6 +163,24 @@ def test_one_that_cannot_be_read_holds_up_no_bulk_order(poisoned: int) -> None:
     )
     told = {item["action_id"]: (item["error"] or {}).get("code") for item in report}
     assert told == {action_id: "conflict" if action_id == ids[poisoned] else None for action_id in ids}
+
+
+def test_whatever_a_type_raises_before_it_acts_is_a_refusal() -> None:
+    class Clumsy(Greet):
+        def prepare(self, parameters: GreetParameters, intent: Intent, world: World) -> Prepared[GreetParameters]:
+            raise NotSent("connection_refused", "nobody listens")
+
+    answer = agent_with(actions=(Clumsy,)).process(greet())
+    assert (answer["status"], answer["error"]["code"]) == ("rejected", "action_type_broken")
+
+
+def test_a_type_that_cannot_say_whether_it_can_ask_is_not_asked() -> None:
+    class Clumsy(Greet):
+        def can_probe(self, world: World) -> bool:
+            raise ValueError("who knows")
+
+    agent = agent_with(actions=(Clumsy,))
+    assert agent.process(greet())["status"] == "succeeded"
 
 
 def test_a_type_without_time_is_still_checked() -> None:
