@@ -188,10 +188,14 @@ class Compensate:
         return response_of(told or action).as_duplicate()
 
     def _approve_if_held(self, action_id: str, order: Order, request_hash: str | None) -> None:
-        compensation = self.compensation_of(self._ledger.load(action_id))
-        if compensation is not None and compensation.status is Status.HELD:
-            compensation.approve(order, request_hash=request_hash, at=self._world.clock.now())
-            self._ledger.record(compensation)
+        for _ in range(MOST_CONFLICTS):
+            with suppress(LedgerConflict):
+                compensation = self.compensation_of(self._ledger.load(action_id))
+                if compensation is not None and compensation.status is Status.HELD:
+                    compensation.approve(order, request_hash=request_hash, at=self._world.clock.now())
+                    self._ledger.record(compensation)
+                return
+        raise LedgerConflict(f"{action_id}: its undo changed {MOST_CONFLICTS} times while this was decided; try again")
 
     def _irreversible(self, action: Action) -> ErrorReport:
         action_type = self._type_of(action)

@@ -56,15 +56,17 @@ class Receive:
         action_id = self._identify(request)
         action = self._request(request.document, action_id)
         ready = None
+        # Decided once: what was only checked must not be carried out because its time has come meanwhile.
+        for_later = self._is_for_later(request, deadline)
         try:
             self._check_time(request)
-            ready = self._validate.whole(action, 0.0 if self._is_for_later(request, deadline) else deadline.remaining)
+            ready = self._validate.whole(action, 0.0 if for_later else deadline.remaining)
         except Refused as refusal:
             return self._refuse(request, action_id, refusal)
         except NeedsApproval as needed:
             hold = hold or needed.hold
         try:
-            return response_of(self._accept(action, request, ready, deadline, hold))
+            return response_of(self._accept(action, request, None if for_later else ready, deadline, hold))
         except LedgerConflict:
             return self._recognise(request, action_id, deadline)
         except EventTooLarge as too_large:
@@ -78,7 +80,7 @@ class Receive:
         action.validate(not_before=options.not_before, expires_at=options.expires_at, at=now)
         if hold is not None:
             action.put_on_hold(hold, at=now)
-        if ready is not None and hold is None and not self._is_for_later(request, deadline):
+        if ready is not None and hold is None:
             action = self._execute(action, ready, deadline)
             self._remind(action)
             return action

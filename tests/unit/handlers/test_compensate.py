@@ -162,6 +162,24 @@ def test_force_goes_past_nothing_that_nobody_has_seen() -> None:
     assert house.agent.status(house.id)["status"] == "compensated"
 
 
+def test_force_that_meets_another_writer_decides_anew() -> None:
+    house = House()
+    house.extras["changed"] = {"answer": "hello yourself"}
+    house.undo()
+    ledger = house.agent._parts.ledger
+    record, beaten = ledger.record, []
+
+    def beaten_once(action: Any) -> None:
+        if not beaten:
+            beaten.append(action)
+            raise LedgerConflict("another writer was first")
+        record(action)
+
+    ledger.record = beaten_once  # type: ignore[method-assign]
+    house.undo(force=True)
+    assert house.compensation["status"] == "scheduled"
+
+
 def test_what_was_denied_by_mistake_can_be_asked_for_anew() -> None:
     house = House()
     house.extras["changed"] = {"answer": "hello yourself"}

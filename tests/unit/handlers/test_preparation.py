@@ -91,6 +91,15 @@ def test_what_is_only_accepted_asks_nobody() -> None:
     assert [intent.within for intent in house.intents] == [0.0, 10.0]
 
 
+def test_what_was_only_checked_is_not_carried_out_because_its_time_has_come_meanwhile() -> None:
+    house = House()
+    house.takes = 9.0
+    response = house.agent.process(greet(options={"not_before": "2026-03-01T12:00:05Z"}))
+    assert (response["status"], house.provider.attempts) == ("scheduled", [])
+    assert house.agent.advance(response["action_id"])["status"] == "succeeded"
+    assert [intent.within for intent in house.intents] == [0.0, 10.0]
+
+
 def test_a_refused_preparation_forgets_nothing_of_an_earlier_attempt_in_doubt() -> None:
     house = House(UNKNOWN, findings=(Executed({"seen": True}, {"greeting": "Hello"}),))
     asked = {"action_type": "greet_asked", "parameters": {"name": "Ada"}, "options": {"mode": "accept"}}
