@@ -73,6 +73,7 @@ class AwsService:
         `not_now` are error codes by which this service says that it did nothing, and may do it later.
         """
         self._service, self._title = service, title
+        self._prefix = re.sub("[^a-z0-9]+", "_", title.lower())
         self._region, self._endpoint_url = region, endpoint_url
         self._not_now = _NOT_NOW | not_now
         self._clients: dict[float, BaseClient] = {}
@@ -100,8 +101,7 @@ class AwsService:
 
     def unreadable(self, why: str) -> Unknown:
         """An answer came, and does not say what it must."""
-        code = f"{re.sub('[^a-z0-9]+', '_', self._title.lower())}_unreadable_reply"
-        return Unknown(code, f"{self._title} answered, and {why}")
+        return Unknown(f"{self._prefix}_unreadable_reply", f"{self._title} answered, and {why}")
 
     def close(self) -> None:
         """Ends the connections that wait for a next request."""
@@ -161,8 +161,7 @@ class AwsService:
         stem = re.sub("(Exception|Error)$", "", name)
         words = re.sub("(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", stem).lower()
         code = re.sub("[^a-z0-9]+", "_", words)
-        prefix = re.sub("[^a-z0-9]+", "_", self._title.lower())
-        return code if code[:1].isalpha() else f"{prefix}_{code}"
+        return code if code[:1].isalpha() else f"{self._prefix}_{code}"
 
 
 def require_aws(setting: str) -> None:

@@ -166,7 +166,7 @@ class BaseAction(ABC, Generic[P]):
 
         Types that can ask override this. NotExecuted is for what is certain and final; an exception tells nothing.
         """
-        raise NotImplementedError
+        raise NotImplementedError  # nobody asks a type whose `can_probe` says no
 
     def compensation(self, done: Done) -> Compensation | None:  # noqa: ARG002 - for those who override
         """What takes it back, from stored facts alone; None where nothing can. Types that can be undone override it."""

@@ -25,6 +25,7 @@ Hash = Annotated[str | None, typer.Option("--hash", help="Only if it is still he
 NotExecuted = Annotated[bool, typer.Option("--not-executed", help="Certainly nothing happened.")]
 
 
+# Made of both, so that a status that is added to either can be listed; the checker wants members that it can read.
 Listed = StrEnum("Listed", list(dict.fromkeys([*map(str, Status), *map(str, RunStatus)])))  # type: ignore[misc]
 """Where what is listed can stand: actions, and workflow runs beside them."""
 
