@@ -27,7 +27,9 @@ PARAMETERS = {"WEBHOOK_CONFIG_PATH": "WebhookConfigPath", "ACTION_TEMPLATES_PATH
 
 def main() -> None:
     """What `make local-aws` runs."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # Both: whoever starts it in the background of a script hands down that Ctrl-C is ignored.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     files = {PARAMETERS[name]: str(Path(os.environ[name]).resolve()) for name in PARAMETERS if os.environ.get(name)}
     with local_aws_environment(), tempfile.TemporaryDirectory(prefix="local-aws-") as folder, local_cloud() as cloud:
         upload(cloud, local_package(Path(folder)))
