@@ -5,7 +5,9 @@ sk         N  version of the commit's first event
 events     L  of {type, topic, at, state (B)}
 last       S  type of the last event
 count      N  how many events
+previous   B  hash of the action's previous commit (`domain.commit`): empty in its first, missing in earlier releases'
 token      S  random: which call wrote this
+at         S  when it was written, with written S: "2026-11-24#3" (day#shard), so that it is found by that
 due_shard  S  "0" .. "7", "0-high" .. "7-high", "0-low" .. "7-low", with due_at S: only where the action must be looked
               at again
 born       S  "2026-11-24#3" (day#shard): only where version 1 is
@@ -24,6 +26,8 @@ from zlib import crc32
 from eventsourcing.persistence import IntegrityError, ProgrammingError, StoredEvent
 
 from adapters.dynamodb import Item
+from domain.commit import NOTHING, sayings, word_of
+from domain.commit import Commit as StoredCommit
 from domain.errors import CorruptEvent, EventTooLarge
 from domain.instant import to_text
 from domain.priority import Priority
@@ -82,22 +86,36 @@ class Commit:
     def last(self) -> int:
         return self.first + len(self.events) - 1
 
-    def as_item(self, at: datetime, due_at: datetime | None, priority: Priority = Priority.NORMAL) -> Item:
-        """A new item, under a token of its own. Raises EventTooLarge."""
+    def stored(self, at: datetime, previous: bytes = NOTHING) -> StoredCommit:
+        """As it is hashed."""
+        return StoredCommit(self.action_id, self.first, to_text(at), previous, sayings(self.events))
+
+    def as_item(
+        self,
+        at: datetime,
+        due_at: datetime | None,
+        priority: Priority = Priority.NORMAL,
+        *,
+        previous: bytes = NOTHING,
+    ) -> Item:
+        """A new item, under a token of its own. `previous` is the hash of the commit before. Raises EventTooLarge."""
         when = to_text(at)
         shard = shard_of(self.action_id)
         item: dict[str, Any] = {
             "pk": {"S": self.action_id},
             "sk": {"N": str(self.first)},
             "events": {"L": [_event_as_member(event, when) for event in self.events]},
-            "last": {"S": _type_of(self.events[-1])},
+            "last": {"S": word_of(self.events[-1].topic)},
             "count": {"N": str(len(self.events))},
+            "previous": {"B": previous},
             "token": {"S": token_urlsafe(12)},
+            "at": {"S": when},
+            "written": {"S": day_shard(when, shard)},
         }
         if due_at is not None:
             item |= {"due_shard": {"S": due_shard(shard, priority)}, "due_at": {"S": to_text(due_at)}}
         if self.first == 1:
-            item["born"] = {"S": f"{when[:10]}#{shard}"}
+            item["born"] = {"S": day_shard(when, shard)}
         self._refuse_too_large(item)
         return item
 
@@ -105,7 +123,7 @@ class Commit:
         largest = max(self.events, key=lambda event: len(event.state))
         if len(largest.state) > LARGEST_STATE:
             raise EventTooLarge(
-                f"{_type_of(largest)!r} takes {len(largest.state)} bytes; at most {LARGEST_STATE} are stored"
+                f"{word_of(largest.topic)!r} takes {len(largest.state)} bytes; at most {LARGEST_STATE} are stored"
             )
         size = size_of({"M": item})
         if size > LARGEST_ITEM:
@@ -119,6 +137,25 @@ class Commit:
 def shard_of(action_id: str) -> int:
     """The shard of all that is said of an action."""
     return crc32(action_id.encode()) % SHARDS
+
+
+def day_shard(when: str, shard: int) -> str:
+    """A key of the indexes `born` and `written`. `when` is a moment as text, or a day."""
+    return f"{when[:10]}#{shard}"
+
+
+def stored_commit(item: Item) -> StoredCommit:
+    """The commit of an item, as it is hashed. Raises CorruptEvent when the item is none."""
+    action_id, version = item["pk"]["S"], int(item["sk"]["N"])
+    try:
+        members = [event["M"] for event in item["events"]["L"]]
+        events = tuple([(member["topic"]["S"], bytes(member["state"]["B"])) for member in members])
+        at = members[0]["at"]["S"]
+        previous = bytes(item["previous"]["B"]) if "previous" in item else None
+        commit = StoredCommit(action_id, version, at, previous, events)
+    except (KeyError, IndexError, TypeError, UnicodeEncodeError) as error:
+        raise CorruptEvent(f"{action_id}: the item at version {version} is no commit") from error
+    return commit
 
 
 def due_shard(shard: int, priority: Priority) -> str:
@@ -159,13 +196,9 @@ def size_of(attribute: Item) -> int:
 def _event_as_member(event: StoredEvent, when: str) -> Item:
     return {
         "M": {
-            "type": {"S": _type_of(event)},
+            "type": {"S": word_of(event.topic)},
             "topic": {"S": event.topic},
             "at": {"S": when},
             "state": {"B": event.state},
         }
     }
-
-
-def _type_of(event: StoredEvent) -> str:
-    return event.topic.rpartition(".")[2]

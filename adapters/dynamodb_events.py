@@ -45,7 +45,10 @@ from eventsourcing.persistence import (
 from eventsourcing.utils import Environment, strtobool
 
 from adapters.dynamodb import ConditionFailed, DynamoDB, Item
-from adapters.dynamodb_commit import SHARDS, Commit, can_be_key, due_shard, next_version
+from adapters.dynamodb_commit import SHARDS, Commit, can_be_key, due_shard, next_version, stored_commit
+from adapters.dynamodb_journal import DynamoDBJournal
+from domain.commit import NOTHING
+from domain.commit import Commit as StoredCommit
 from domain.errors import ConfigurationError
 from domain.instant import from_text, to_text
 from domain.priority import Place, Priority
@@ -69,6 +72,8 @@ TABLE: Mapping[str, Any] = {
         {"AttributeName": "due_shard", "AttributeType": "S"},
         {"AttributeName": "due_at", "AttributeType": "S"},
         {"AttributeName": "born", "AttributeType": "S"},
+        {"AttributeName": "written", "AttributeType": "S"},
+        {"AttributeName": "at", "AttributeType": "S"},
     ],
     "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
     "GlobalSecondaryIndexes": [
@@ -84,6 +89,11 @@ TABLE: Mapping[str, Any] = {
         {
             "IndexName": "born",
             "KeySchema": [{"AttributeName": "born", "KeyType": "HASH"}, {"AttributeName": "pk", "KeyType": "RANGE"}],
+            "Projection": {"ProjectionType": "KEYS_ONLY"},
+        },
+        {
+            "IndexName": "written",
+            "KeySchema": [{"AttributeName": "written", "KeyType": "HASH"}, {"AttributeName": "at", "KeyType": "RANGE"}],
             "Projection": {"ProjectionType": "KEYS_ONLY"},
         },
     ],
@@ -123,16 +133,16 @@ class DynamoDBRecorder(AggregateRecorder):
         `at` is when it was decided, `due_at` when the action must be looked at again; both aware. Of the view nothing
         is kept here but its priority: the views have a table of their own (`adapters.dynamodb_views`).
         Raises IntegrityError when the versions do not follow or another writer was first; EventTooLarge, before
-        anything is sent; ProgrammingError for what is no commit; OperationalError when it cannot be known in time
+        anything is written; ProgrammingError for what is no commit; OperationalError when it cannot be known in time
         whether the commit is there.
         """
         if not stored_events:
             return
         commit = Commit.of(stored_events)
-        item = commit.as_item(at or self._now(), due_at, Priority.NORMAL if view is None else view.priority)
-        self._expect_tail_before(commit)
-        self._put(commit, item)
-        self._tails.learn(commit.action_id, commit.last)
+        when, priority = at or self._now(), Priority.NORMAL if view is None else view.priority
+        previous = self._hash_before(commit)
+        self._put(commit, commit.as_item(when, due_at, priority, previous=previous))
+        self._tails.learn(commit.stored(when, previous))
 
     def select_events(
         self,
@@ -153,7 +163,7 @@ class DynamoDBRecorder(AggregateRecorder):
         chosen: list[StoredEvent] = []
         for item in self._items(action_id, self._start_above(action_id, gt), lte, desc=desc, limit=limit):
             commit = Commit.from_item(item, originator_id)
-            self._tails.learn(action_id, commit.last)
+            self._tails.learn(stored_commit(item))
             wanted = [event for event in commit.events if _within(event.originator_version, gt, lte)]
             chosen.extend(reversed(wanted) if desc else wanted)
             if limit is not None and len(chosen) >= limit:
@@ -184,24 +194,27 @@ class DynamoDBRecorder(AggregateRecorder):
             left = sorted(place for page in pool.map(self._left_of, pages) for place in page)
         return list({place.action_id: place for place in left}.values())
 
+    def journal(self) -> DynamoDBJournal:
+        """All that the table holds, for those who replay, audit and verify."""
+        return DynamoDBJournal(self.dynamodb, now=self._now)
+
     # -- writing ----------------------------------------------------------------------------------------------------
 
-    def _expect_tail_before(self, commit: Commit) -> None:
-        if commit.first == 1 or self._tails.of(commit.action_id) == commit.first - 1:
-            return
-        tail = self._read_tail(commit.action_id)
-        if tail != (None if commit.first == 0 else commit.first - 1):
-            raise IntegrityError(f"{commit}: does not follow version {tail}, the last one")
+    def _hash_before(self, commit: Commit) -> bytes:
+        """The hash that the commit has to bear. Raises IntegrityError where it does not follow the last one."""
+        if commit.first == 1:
+            return NOTHING
+        tail = self._tails.of(commit.action_id)
+        if tail is None or tail.last != commit.first - 1:
+            tail = self._read_tail(commit.action_id)
+        last = None if tail is None else tail.last
+        if last != (None if commit.first == 0 else commit.first - 1):
+            raise IntegrityError(f"{commit}: does not follow version {last}, the last one")
+        return NOTHING if tail is None else tail.hash
 
-    def _read_tail(self, action_id: str) -> int | None:
-        newest = self._query(
-            *_commits_between(action_id, None, None),
-            ProjectionExpression="sk, #count",
-            ExpressionAttributeNames={"#count": "count"},
-            ScanIndexForward=False,
-            Limit=1,
-        )
-        return next((next_version(item) - 1 for item in newest), None)
+    def _read_tail(self, action_id: str) -> StoredCommit | None:
+        newest = self._query(*_commits_between(action_id, None, None), ScanIndexForward=False, Limit=1)
+        return next(map(stored_commit, newest), None)
 
     def _put(self, commit: Commit, item: Item) -> None:
         try:
@@ -285,23 +298,25 @@ class DynamoDBRecorder(AggregateRecorder):
 
 
 class KnownTails:
-    """The last version seen of each of the latest `size` actions. It may be stale, and is never wrong."""
+    """The last commit seen of each of the latest `size` actions. It may be stale, and is never wrong."""
 
     def __init__(self, size: int) -> None:
         self._size = size
         self._lock = Lock()
-        self._versions: OrderedDict[str, int] = OrderedDict()
+        self._commits: OrderedDict[str, StoredCommit] = OrderedDict()
 
-    def of(self, action_id: str) -> int | None:
+    def of(self, action_id: str) -> StoredCommit | None:
         with self._lock:
-            return self._versions.get(action_id)
+            return self._commits.get(action_id)
 
-    def learn(self, action_id: str, version: int) -> None:
+    def learn(self, commit: StoredCommit) -> None:
         with self._lock:
-            self._versions[action_id] = max(version, self._versions.get(action_id, version))
-            self._versions.move_to_end(action_id)
-            if len(self._versions) > self._size:
-                self._versions.popitem(last=False)
+            known = self._commits.get(commit.action_id)
+            if known is None or known.version < commit.version:
+                self._commits[commit.action_id] = commit
+            self._commits.move_to_end(commit.action_id)
+            if len(self._commits) > self._size:
+                self._commits.popitem(last=False)
 
 
 def _commits_between(action_id: str, start: int | None, lte: int | None) -> tuple[str, Item]:

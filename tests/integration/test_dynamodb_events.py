@@ -126,6 +126,9 @@ def test_a_commit_is_one_item(recorder: DynamoDBRecorder) -> None:
             ]
         },
         "last": {"S": "attempted"},
+        "previous": {"B": b""},
+        "at": at,
+        "written": {"S": f"2026-03-01#{shard}"},
         "count": {"N": "2"},
         "due_shard": {"S": shard},
         "due_at": {"S": "2026-03-01T12:01:30.000005Z"},
@@ -315,7 +318,7 @@ def test_the_table_is_made_once_with_its_indexes_and_its_stream(recorder: Dynamo
         index["IndexName"]: [key["AttributeName"] for key in index["KeySchema"]]
         for index in table["GlobalSecondaryIndexes"]
     }
-    assert keys == {"due": ["due_shard", "due_at"], "born": ["born", "pk"]}
+    assert keys == {"due": ["due_shard", "due_at"], "born": ["born", "pk"], "written": ["written", "at"]}
 
 
 def test_the_table_is_waited_for(recorder: DynamoDBRecorder, naps: list[float]) -> None:

@@ -24,6 +24,7 @@ from eventsourcing.persistence import (
 from adapters.dynamodb import TRIES, DynamoDB
 from adapters.dynamodb_commit import LARGEST_ITEM, LARGEST_STATE, Commit, size_of
 from adapters.dynamodb_events import DynamoDBFactory, DynamoDBRecorder, KnownTails
+from domain.commit import Commit as StoredCommit
 from domain.errors import ConfigurationError, CorruptEvent, EventTooLarge
 from tests.engines import local_aws_environment
 
@@ -121,15 +122,21 @@ def test_an_item_that_is_no_commit_is_named() -> None:
 def test_the_latest_actions_are_remembered_and_the_others_forgotten() -> None:
     tails = KnownTails(2)
     for action_id in ("act_1", "act_2", "act_1", "act_3"):
-        tails.learn(action_id, 1)
-    assert [tails.of(action_id) for action_id in ("act_1", "act_2", "act_3")] == [1, None, 1]
+        tails.learn(stored(action_id, 1))
+    assert tails.of("act_1") == stored("act_1", 1)
+    assert tails.of("act_2") is None
+    assert tails.of("act_3") == stored("act_3", 1)
 
 
 def test_a_reader_that_comes_late_takes_nothing_back() -> None:
     tails = KnownTails(2)
-    tails.learn("act_1", 4)
-    tails.learn("act_1", 3)
-    assert tails.of("act_1") == 4
+    tails.learn(stored("act_1", 4))
+    tails.learn(stored("act_1", 3))
+    assert tails.of("act_1") == stored("act_1", 4)
+
+
+def stored(action_id: str, version: int) -> StoredCommit:
+    return Commit.of([event(version, action_id=action_id)]).stored(NOON)
 
 
 # -- what is said ---------------------------------------------------------------------------------------------------
