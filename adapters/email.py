@@ -1,6 +1,7 @@
 """Where e-mail goes: a directory, an SMTP server or Amazon SES. One port, three senders, each honest about the end.
 
-    outbox:DIR          one .eml file a message, for development and for whoever picks them up
+    outbox:DIR          one .eml file a message, for development and for whoever picks them up; where somebody gets a
+                        copy, .envelope.json beside it says to whom it all goes
     smtp://HOST:PORT    one connection a message, no login; TLS where the server offers it
     ses:                Amazon SES v2, region and credentials from the usual AWS variables
 
@@ -11,7 +12,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -108,9 +109,25 @@ class OutboxSender(_ComposingSender):
         super().__init__(sender)
         self._directory = Path(directory).absolute()
 
-    def send(self, message: bytes, *, recipient: str, effect_key: str, timeout: float) -> Outcome:  # noqa: ARG002
-        """`result` is `{"message_id", "outbox"}`: the file's path. A disk keeps no deadline."""
-        return _written(self._path(effect_key), message) or self._done(effect_key)
+    def send(
+        self,
+        message: bytes,
+        *,
+        recipient: str,
+        effect_key: str,
+        timeout: float,  # noqa: ARG002 - a disk keeps no deadline
+        copies: Sequence[str] = (),
+    ) -> Outcome:
+        """`result` is `{"message_id", "outbox"}`: the file's path.
+
+        Of copies, whoever picks the message up finds the envelope beside it, which is there first.
+        """
+        path = self._path(effect_key)
+        if copies:
+            failure = _written(path.with_suffix(".envelope.json"), self._envelope(recipient, copies))
+            if failure:
+                return failure
+        return _written(path, message) or self._done(effect_key)
 
     @property
     def can_probe(self) -> bool:
@@ -122,6 +139,12 @@ class OutboxSender(_ComposingSender):
         if path.is_file():
             return Executed({"outbox": str(path)}, done.result, done.reference)
         return CannotTell(f"{path.name} is not in the outbox: it was not written, or was picked up", again=False)
+
+    def _envelope(self, recipient: str, copies: Sequence[str]) -> bytes:
+        import json
+
+        envelope = {"from": self._sender.address, "to": _all_of(recipient, copies)}
+        return json.dumps(envelope, indent=2).encode() + b"\n"
 
     def _path(self, effect_key: str) -> Path:
         from adapters.email_message import check_effect_key
@@ -141,11 +164,13 @@ class SmtpSender(_ComposingSender):
         super().__init__(sender)
         self._host, self._port, self._tls = host, port, tls
 
-    def send(self, message: bytes, *, recipient: str, effect_key: str, timeout: float) -> Outcome:
+    def send(
+        self, message: bytes, *, recipient: str, effect_key: str, timeout: float, copies: Sequence[str] = ()
+    ) -> Outcome:
         """`result` is `{"message_id", "reply"}`: the server's words when it took the message."""
         from adapters.smtp_dialogue import Envelope, Server, deliver
 
-        envelope = Envelope(self._sender.address, check_recipient(recipient))
+        envelope = Envelope(self._sender.address, _all_of(recipient, copies))
         answer = deliver(Server(self._host, self._port, self._tls), envelope, message, timeout=timeout)
         if not isinstance(answer, str):
             return answer
@@ -167,14 +192,18 @@ class SesSender(_ComposingSender):
             not_now=frozenset({"SendingPausedException"}),
         )
 
-    def send(self, message: bytes, *, recipient: str, effect_key: str, timeout: float) -> Outcome:
+    def send(
+        self, message: bytes, *, recipient: str, effect_key: str, timeout: float, copies: Sequence[str] = ()
+    ) -> Outcome:
         """`result` is `{"message_id"}`: SES's own, which is also the reference. SES replaces the Message-ID that it is
         given; the tag and X-Effect-Key stay."""
+        # Of a message that is composed, SES reads its destination alone: it adds no header, and so tells no blind copy.
+        blind = {"BccAddresses": [check_recipient(copy) for copy in copies]} if copies else {}
         answer = self._ses.call(
             "send_email",
             timeout=timeout,
             FromEmailAddress=self._sender.address,
-            Destination={"ToAddresses": [check_recipient(recipient)]},
+            Destination={"ToAddresses": [check_recipient(recipient)], **blind},
             Content={"Raw": {"Data": message}},
             EmailTags=[{"Name": "effect_key", "Value": effect_key}],
         )
@@ -188,6 +217,10 @@ class SesSender(_ComposingSender):
     def close(self) -> None:
         """Ends the connections that wait for a next message."""
         self._ses.close()
+
+
+def _all_of(recipient: str, copies: Sequence[str]) -> list[str]:
+    return [check_recipient(address) for address in (recipient, *copies)]
 
 
 def _writable(directory: str) -> Path:

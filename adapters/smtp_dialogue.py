@@ -1,5 +1,8 @@
 """One message, one SMTP connection, and an honest word on how it ended.
 
+A message for several is for all of them or for nobody: the server is asked about each before it gets the message, and
+one that it does not take ends the dialogue.
+
 A server takes a message when it answers the line with the single dot (RFC 5321, 4.1.1.4). Whatever breaks before that
 line has left: certainly not taken. Whatever breaks after it and before a whole answer: nobody knows.
 
@@ -17,7 +20,7 @@ import re
 import socket
 import ssl
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import ip_address
@@ -47,10 +50,10 @@ class Server:
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """From whom, to whom; both are bare addresses in ASCII."""
+    """From whom, to whom; all are bare addresses in ASCII. Whoever is here gets the message, and nobody else."""
 
     sender: str
-    recipient: str
+    recipients: Sequence[str]
 
 
 def deliver(server: Server, envelope: Envelope, message: bytes, *, timeout: float) -> str | Failure:
@@ -146,11 +149,11 @@ class _Line:
 
 
 class _Refusal(Exception):
-    """The server answered, and not with what the dialogue needs."""
+    """The server answered, and not with what the dialogue needs. `about` is the recipient it is about, if any."""
 
-    def __init__(self, reply: _Reply) -> None:
+    def __init__(self, reply: _Reply, about: str) -> None:
         super().__init__()
-        self.reply = reply
+        self.reply, self.about = reply, about
 
 
 def _connected(server: Server, deadline: float) -> socket.socket:
@@ -160,9 +163,13 @@ def _connected(server: Server, deadline: float) -> socket.socket:
         if remaining <= 0:
             raise TimeoutError("timed out")
         try:
-            return socket.create_connection((str(address[0]), server.port), remaining)
+            connected = socket.create_connection((str(address[0]), server.port), remaining)
         except OSError as error:
             problem = error
+        else:
+            # The message and its dot are two writes, and the dot must not wait until the message is acknowledged.
+            connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            return connected
     raise problem
 
 
@@ -172,11 +179,13 @@ def _offered(line: _Line, server: Server, envelope: Envelope, message: bytes) ->
     try:
         _open(line, server, domain)
         _expect({250}, line.ask(f"MAIL FROM:<{envelope.sender}>"))
-        _expect({250, 251}, line.ask(f"RCPT TO:<{envelope.recipient}>"))
+        for recipient in envelope.recipients:
+            _expect({250, 251}, line.ask(f"RCPT TO:<{recipient}>"), about=recipient)
         _expect({354}, line.ask("DATA"))
         line.send(_LEADING_DOT.sub(b"..", message) + (b"" if message.endswith(b"\r\n") else b"\r\n"))
     except _Refusal as refusal:
-        return _refused(refusal.reply)
+        # Of a message for one it is plain who is meant.
+        return _refused(refusal.reply, refusal.about if len(envelope.recipients) > 1 else "")
     except ssl.SSLError as error:
         return Retry("smtp_tls_failed", f"no TLS with {server}: {error.reason or _words(error)}")
     except OSError as error:
@@ -216,17 +225,18 @@ def _greeted(line: _Line, domain: str) -> Collection[str]:
     return [offer.strip().upper() for offer in reply.text.split("\n")]
 
 
-def _expect(codes: Collection[int], reply: _Reply) -> None:
+def _expect(codes: Collection[int], reply: _Reply, about: str = "") -> None:
     if reply.code not in codes:
-        raise _Refusal(reply)
+        raise _Refusal(reply, about)
 
 
-def _refused(reply: _Reply) -> Failure:
+def _refused(reply: _Reply, about: str = "") -> Failure:
     """5xx is for good, 4xx for now. Other words came before the message had left, and so nothing was done."""
+    what = f"the message, because of {about}" if about else "the message"
     if reply.kind == 5:
-        return Permanent(f"smtp_{reply.code}", f"the mail server refused the message: {reply}")
+        return Permanent(f"smtp_{reply.code}", f"the mail server refused {what}: {reply}")
     if reply.kind == 4:
-        return Retry(f"smtp_{reply.code}", f"the mail server does not take the message now: {reply}")
+        return Retry(f"smtp_{reply.code}", f"the mail server does not take {what} now: {reply}")
     return Retry("smtp_unreadable_reply", f"the mail server's answer makes no sense: {reply}")
 
 

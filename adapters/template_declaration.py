@@ -7,12 +7,13 @@
         "plan": {"type": "string"},
         "seats": "number"
       },
-      "required": ["seats"]
+      "required": ["seats"],
+      "email": {"cc": {"domains": ["example.com"]}}
     }
 
 A variable is declared by its type alone or by an object; it is required if either place says so. The types are
-string, date (`YYYY-MM-DD`, a real day), number (not a boolean), boolean and any. Other keys at the top are notes
-for people.
+string, date (`YYYY-MM-DD`, a real day), number (not a boolean), boolean and any. `email` is told in
+`domain.mail_policy`. Other keys at the top are notes for people.
 """
 
 from __future__ import annotations
@@ -25,9 +26,12 @@ from dataclasses import dataclass
 from datetime import date
 from enum import Enum, StrEnum
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from domain.errors import Code, FieldError, InvalidTemplate, InvalidVariable, MissingVariable
+
+if TYPE_CHECKING:
+    from domain.mail_policy import MailPolicy
 
 VARIABLES_FIELD = "parameters.variables"
 TEMPLATE_FIELD = "parameters.template"
@@ -119,9 +123,10 @@ class Variable:
 
 @dataclass(frozen=True, slots=True)
 class Declaration:
-    """The variables that a template declares, by name."""
+    """The variables that a template declares, by name, and what its mails may have besides their words."""
 
     variables: Mapping[str, Variable]
+    policy: MailPolicy | None = None
 
     @classmethod
     def parse(cls, text: str) -> Declaration:
@@ -129,7 +134,8 @@ class Declaration:
         document = _object(_json(text), "the whole")
         declared = _object(document.get("variables", {}), "variables")
         required = _required(document.get("required", []), declared)
-        return cls({name: _variable(name, entry, required=name in required) for name, entry in declared.items()})
+        variables = {name: _variable(name, entry, required=name in required) for name, entry in declared.items()}
+        return cls(variables, _policy(document["email"], variables) if "email" in document else None)
 
     def check(self, variables: Mapping[str, Any]) -> None:
         """Raises MissingVariable or InvalidVariable; the details name everything that is wrong, up to a few."""
@@ -204,6 +210,25 @@ def _variable(name: str, entry: object, *, required: bool) -> Variable:
     if fields.get("type") not in [*VariableType]:
         raise unusable_template(f"template.json: {name}.type must be one of {', '.join(VariableType)}")
     return Variable(VariableType(fields["type"]), required or required_here)
+
+
+def _policy(value: object, variables: Mapping[str, Variable]) -> MailPolicy:
+    # Imported here: most templates are words and nothing else.
+    from domain.mail_policy import InvalidPolicy, MailPolicy
+
+    try:
+        policy = MailPolicy.read(value)
+    except InvalidPolicy as invalid:
+        raise unusable_template(f"template.json: {invalid}") from None
+    for name in sorted(policy.unsubscribe.variables()) if policy.unsubscribe else ():
+        if name not in variables or not variables[name].required or variables[name].type not in _ONE_WORD:
+            wanted = "is no required variable of type string, date or number"
+            raise unusable_template(f"template.json: email.unsubscribe: {name} {wanted}")
+    return policy
+
+
+_ONE_WORD = (VariableType.STRING, VariableType.DATE, VariableType.NUMBER)
+"""What can stand in a URI."""
 
 
 def _faults(variables: Mapping[str, Any]) -> Iterator[FieldError]:

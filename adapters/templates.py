@@ -22,6 +22,7 @@ from adapters.template_declaration import VARIABLES_FIELD, Declaration, unfit_va
 
 if TYPE_CHECKING:
     from adapters.template_language import CompiledTemplate
+    from domain.mail_policy import MailPolicy
 
 LARGEST_FILE = 64 * 1024
 """Bytes of one file of a template."""
@@ -50,6 +51,7 @@ class RenderedTemplate:
     text: str
     html: str | None
     sha256: str
+    policy: MailPolicy | None = None
 
 
 class Templates:
@@ -76,15 +78,27 @@ class Templates:
             text=_checked_body(template.text.render(variables)),
             html=_checked_body(template.html.render(variables)) if template.html else None,
             sha256=template.sha256,
+            policy=template.declaration.policy,
         )
 
+    def file(self, name: str, file: str, *, at_most: int) -> bytes:
+        """A file that lies beside the template's own, of `at_most` bytes, and nowhere else. Raises InvalidTemplate."""
+        folder = self._folder(name)
+        content = _read_file(folder, file, folder.resolve(), at_most)
+        if content is None:
+            raise unusable_template(f"template {name} has no {file}")
+        return content
+
     def _template(self, name: str) -> _Template:
+        return self._load(self._folder(name))
+
+    def _folder(self, name: str) -> Path:
         if not isinstance(name, str) or not _NAME.fullmatch(name) or ".." in name:
             raise unusable_template("a template's name is made of a-z 0-9 _ . - (64 at most, no two dots in a row)")
         for directory in self._directories:
             folder = directory / name
             if _is_folder(folder):
-                return self._load(folder)
+                return folder
         raise unusable_template(f"no template is called {name}; there are: {self._known_names()}")
 
     def _load(self, folder: Path) -> _Template:
@@ -150,15 +164,15 @@ def _file_stamp(path: str) -> tuple[int, int, int] | None:
 
 def _read(folder: Path) -> dict[str, bytes]:
     home = folder.parent.resolve()
-    contents = {file: _read_file(folder, file, home) for file in _FILES}
+    contents = {file: _read_file(folder, file, home, LARGEST_FILE) for file in _FILES}
     for file in _REQUIRED_FILES:
         if contents[file] is None:
             raise unusable_template(f"template {folder.name} has no {file}")
     return {file: content for file, content in contents.items() if content is not None}
 
 
-def _read_file(folder: Path, file: str, home: Path) -> bytes | None:
-    """The file's bytes; None if there is none. A symbolic link may not lead out of the templates' directory."""
+def _read_file(folder: Path, file: str, home: Path, at_most: int) -> bytes | None:
+    """The file's bytes; None if there is none. A symbolic link may not lead out of `home`."""
     try:
         path = (folder / file).resolve()
         if not path.is_relative_to(home):
@@ -168,11 +182,11 @@ def _read_file(folder: Path, file: str, home: Path) -> bytes | None:
         if not stat.S_ISREG(path.stat().st_mode):
             raise unusable_template(f"{file} of template {folder.name} is not a file")
         with path.open("rb") as opened:
-            content = opened.read(LARGEST_FILE + 1)
+            content = opened.read(at_most + 1)
     except (OSError, RuntimeError) as error:  # resolve() answers a loop of links with a RuntimeError
         raise unusable_template(f"{file} of template {folder.name} cannot be read: {type(error).__name__}") from None
-    if len(content) > LARGEST_FILE:
-        raise unusable_template(f"{file} of template {folder.name} is larger than {LARGEST_FILE} bytes")
+    if len(content) > at_most:
+        raise unusable_template(f"{file} of template {folder.name} is larger than {at_most} bytes")
     return content
 
 
@@ -188,6 +202,13 @@ def _compile(files: Mapping[str, bytes], digest: str) -> _Template:
     declaration = Declaration.parse(sources.pop("template.json"))
     # The last line's end is the file's, not the subject's.
     sources["subject.txt"] = sources["subject.txt"].rstrip("\n")
+    if "<style" in sources.get("body.html", "").lower() and (
+        declaration.policy is None or declaration.policy.inline_css
+    ):
+        # Imported here: most templates have no style sheet.
+        from adapters.template_styles import inlined
+
+        sources["body.html"] = inlined(sources["body.html"])
     compiled = {file: compile_template(file, source, declaration.variables) for file, source in sources.items()}
     return _Template(digest, declaration, compiled["subject.txt"], compiled["body.txt"], compiled.get("body.html"))
 

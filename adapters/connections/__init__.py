@@ -74,6 +74,8 @@ KINDS: Mapping[str, Kind] = {
     "sms": Kind("adapters.connections.sms", ("TextMessages",)),
     "salesforce": Kind("adapters.connections.salesforce", ("Crm",)),
     "hubspot": Kind("adapters.connections.hubspot", ("Crm",)),
+    "directory": Kind("adapters.connections.directory", ("FileStore",)),
+    "s3": Kind("adapters.connections.s3", ("FileStore",)),
 }
 """Every kind that there is: the closed list."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email import message_from_bytes
 from email.message import EmailMessage
@@ -15,6 +15,7 @@ import pytest
 
 from adapters.email import OutboxSender, SesSender, SmtpSender
 from domain.errors import InvalidMessage, InvalidRecipient
+from domain.mail import Attachment
 from domain.outcome import Outcome, Succeeded
 from domain.ports import Email, EmailSender
 from tests.engines import Engine
@@ -79,6 +80,21 @@ def test_a_message_arrives_as_it_was_meant(carrier: Carrier) -> None:
     assert (message["Subject"], message["To"], message["X-Effect-Key"]) == (EMAIL.subject, EMAIL.recipient, KEY)
     text, html = (part.get_content().replace("\r\n", "\n") for part in message.iter_parts())
     assert (text, html) == (EMAIL.text, EMAIL.html)
+
+
+def test_files_and_copies_arrive_and_blind_ones_are_not_told(carrier: Carrier) -> None:
+    pdf = Attachment("terms.pdf", "application/pdf", b"%PDF-1.7\n\x00\xff")
+    email = replace(EMAIL, cc=("bob@example.com",), attachments=(pdf,))
+    message = carrier.sender.compose(email, effect_key=KEY, at=NOON)
+    copies = ("bob@example.com", "blind@example.com")
+    outcome = carrier.sender.send(message, recipient=email.recipient, copies=copies, effect_key=KEY, timeout=20)
+    assert isinstance(outcome, Succeeded)
+    (raw,) = carrier.arrived()
+    assert b"blind@example.com" not in raw
+    read = message_from_bytes(raw, EmailMessage, policy=SMTP)
+    assert str(read["Cc"]) == "bob@example.com"
+    (part,) = read.iter_attachments()
+    assert (part.get_filename(), part.get_content()) == ("terms.pdf", pdf.content)
 
 
 def test_success_comes_with_a_reference(carrier: Carrier) -> None:

@@ -99,6 +99,18 @@ def test_a_message_is_handed_over_with_its_envelope_and_tag() -> None:
     }
 
 
+def test_whoever_gets_a_copy_is_on_the_envelope() -> None:
+    with ses(says(200, {"MessageId": "0107-abc"})) as endpoint:
+        with closing(SesSender("a@example.com", region="eu-central-1", endpoint_url=endpoint.url)) as sender:
+            copies = ("bob@example.com", "archive@m\u00fcnchen.de")
+            sender.send(MESSAGE, recipient="ada@example.org", copies=copies, effect_key=KEY, timeout=10)
+    ((_, request),) = endpoint.requests
+    assert request["Destination"] == {
+        "ToAddresses": ["ada@example.org"],
+        "BccAddresses": ["bob@example.com", "archive@xn--mnchen-3ya.de"],
+    }
+
+
 @pytest.mark.parametrize(
     ("answer", "expected", "code"),
     [
@@ -158,7 +170,7 @@ def test_an_answer_that_is_cut_off_is_unknown() -> None:
 
 def test_silence_is_unknown() -> None:
     with ses(waits) as endpoint:
-        outcome = send(endpoint.url, timeout=0.3)
+        outcome = send(endpoint.url, timeout=1.0)
     assert isinstance(outcome, Unknown)
     assert outcome.code == "read_timeout"
 

@@ -3,15 +3,17 @@ from __future__ import annotations
 import socket
 import ssl
 import time
-from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from adapters.email import SmtpSender
+from adapters.smtp_dialogue import Server, _connected
 from domain.outcome import Outcome, Permanent, Retry, Succeeded, Unknown
 from domain.ports import Email
+from tests.certificates import self_signed
 from tests.mail_servers import CUT_OFF, DRIP, DROP, RESET, SILENCE, MailServer, ScriptedMailServer
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -66,6 +68,56 @@ def test_an_international_domain_is_asked_for_in_ascii() -> None:
             b"Subject: x\r\n\r\n", recipient="ada@münchen.de", effect_key=KEY, timeout=PATIENT
         )
         assert [received.recipients for received in server.received] == [("ada@xn--mnchen-3ya.de",)]
+
+
+# Several recipients
+
+COPIES = ("bob@example.com", "archive@example.com")
+
+
+def send_copies(server: MailServer | ScriptedMailServer) -> Outcome:
+    sender = SmtpSender(server.host, server.port, "a@example.com")
+    return sender.send(
+        b"Subject: x\r\n\r\nHello\r\n", recipient="ada@example.org", copies=COPIES, effect_key=KEY, timeout=PATIENT
+    )
+
+
+def test_whoever_gets_a_copy_is_on_the_envelope() -> None:
+    with MailServer() as server:
+        assert isinstance(send_copies(server), Succeeded)
+        (received,) = server.received
+        assert received.recipients == ("ada@example.org", *COPIES)
+
+
+class Choosy(ScriptedMailServer):
+    """Refuses one recipient of several."""
+
+    said: tuple[bytes, ...] = ()
+
+    def _says(self, stage: str) -> bytes:
+        count = self.stages.count("RCPT")
+        return self.said[count - 1] if stage == "RCPT" and count <= len(self.said) else super()._says(stage)
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+@pytest.mark.parametrize(("says", "kind"), [(b"550 nobody\r\n", Permanent), (b"450 busy\r\n", Retry), (DROP, Retry)])
+def test_a_mail_is_for_all_of_its_recipients_or_for_nobody(place: int, says: bytes, kind: type[Any]) -> None:
+    with Choosy({}) as server:
+        server.said = (*[b"250 ok\r\n"] * place, says)
+        outcome = send_copies(server)
+        assert isinstance(outcome, kind)
+        assert says == DROP or ("ada@example.org", *COPIES)[place] in outcome.message
+        assert "DATA" not in server.stages
+        assert server.contents == []
+
+
+def test_the_dot_does_not_wait_for_the_message_to_be_acknowledged() -> None:
+    """Without TCP_NODELAY the last small write of a send is held back: 40 ms, where the other side delays its ACKs."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port: int = listening.getsockname()[1]
+        connected = _connected(Server("127.0.0.1", port), time.monotonic() + PATIENT)
+        with connected:
+            assert connected.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) != 0
 
 
 BEFORE = ["greeting", "EHLO", "MAIL", "RCPT", "DATA"]
@@ -182,30 +234,7 @@ def test_a_server_that_cannot_be_reached_did_nothing(host: str) -> None:
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Key and certificate of 127.0.0.1, signed by itself, in one file."""
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
-
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "mail")])
-    today = datetime.now(UTC)
-    signed = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(today - timedelta(days=1))
-        .not_valid_after(today + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    path = tmp_path_factory.mktemp("tls") / "mail.pem"
-    encoding, pkcs8, plain = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    path.write_bytes(key.private_bytes(encoding, pkcs8, plain) + signed.public_bytes(encoding))
-    return path
+    return self_signed(tmp_path_factory.mktemp("tls"))
 
 
 def server_side(certificate: Path) -> ssl.SSLContext:

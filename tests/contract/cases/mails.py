@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from adapters.email import OutboxSender, SmtpSender
+from adapters.templates import Templates
 from agents.execution_agent.conformance import Case, End, Means, Sent
 from handlers.actions.send_email import SendEmail
 from tests.mail_servers import CUT_OFF, DROP, RESET, SILENCE, ScriptedMailServer
@@ -164,4 +165,57 @@ class SendsMailToFolder(Case):
                 aside.rename(self._outbox)
 
 
-CASES = (SendsMailBySmtp, SendsMailToFolder)
+OFFER = {
+    "template": "renewal_offer",
+    "recipient": "customer@example.org",
+    "variables": {"customer_name": "Acme Inc.", "renewal_date": "2026-12-31", "token": "n7"},
+    "addresses": {"cc": ["ada@example.com"]},
+    "attachments": ["prices.csv"],
+}
+"""A mail with all that a mail may have: the template says the rest."""
+TEMPLATES = Path(__file__).parents[3] / "examples" / "templates"
+
+
+class SendsWholeMailBySmtp(SendsMailBySmtp):
+    """A mail with files, a copy and a blind one: for all of them, or for nobody."""
+
+    statuses = (200, 250, 299, 354, 399, 400, 451, 500, 554, 600, 0)
+
+    @property
+    def name(self) -> str:
+        return "send_email, by SMTP to several"
+
+    def world(self) -> Mapping[str, Any]:
+        return {**super().world(), "templates": Templates(TEMPLATES)}
+
+    def parameters(self) -> Mapping[str, Any]:
+        return OFFER
+
+    def effects(self) -> Sequence[object]:
+        assert not any(b"archive@example.com" in content for content in self._server.contents)
+        return super().effects()
+
+    def ends(self) -> Iterator[End]:
+        yield self._end("the server takes it", Means.SUCCEEDED, "content", b"250 2.0.0 queued")
+        yield from self._before("RCPT")
+        for code in self.statuses:
+            yield self._end(f"the message: {code:03d}", _of_the_message(code), "content", b"%03d no words" % code)
+        for name, said in LOST.items():
+            yield self._end(f"the message: the connection {name}", Means.UNKNOWN, "content", said)
+
+
+class SendsWholeMailToFolder(SendsMailToFolder):
+    """The same mail, with its envelope beside it."""
+
+    @property
+    def name(self) -> str:
+        return "send_email, to a folder for several"
+
+    def world(self) -> Mapping[str, Any]:
+        return {**super().world(), "templates": Templates(TEMPLATES)}
+
+    def parameters(self) -> Mapping[str, Any]:
+        return OFFER
+
+
+CASES = (SendsMailBySmtp, SendsMailToFolder, SendsWholeMailBySmtp, SendsWholeMailToFolder)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import stat
 import subprocess
 import sys
@@ -36,6 +37,25 @@ def test_the_outbox_keeps_one_file_a_message(tmp_path: Path) -> None:
     )
     assert path.read_bytes() == message
     assert [*path.parent.iterdir()] == [path]
+
+
+def test_an_envelope_lies_beside_a_message_that_others_get_too(tmp_path: Path) -> None:
+    outbox = OutboxSender(tmp_path, SENDER)
+    copies = ("bob@example.com", "archive@example.com")
+    outcome = outbox.send(b"x", recipient="ada@example.org", copies=copies, effect_key=KEY, timeout=30)
+    assert isinstance(outcome, Succeeded)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [f"{KEY}.eml", f"{KEY}.envelope.json"]
+    envelope = json.loads((tmp_path / f"{KEY}.envelope.json").read_text("utf-8"))
+    assert envelope == {"from": "renewals@example.com", "to": ["ada@example.org", *copies]}
+
+
+def test_without_its_envelope_no_message_is_written(tmp_path: Path) -> None:
+    """Whoever picks it up would send it to one alone."""
+    (tmp_path / f"{KEY}.envelope.json").mkdir()
+    outbox = OutboxSender(tmp_path, SENDER)
+    outcome = outbox.send(b"x", recipient="ada@example.org", copies=["b@example.com"], effect_key=KEY, timeout=30)
+    assert isinstance(outcome, Retry)
+    assert not (tmp_path / f"{KEY}.eml").exists()
 
 
 def test_a_message_is_for_its_owner_alone(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from adapters.email import Sender
 from adapters.email_message import check_message, compose
 from domain.errors import ConfigurationError, InvalidMessage, InvalidRecipient
+from domain.mail import Attachment, Unsubscribe
 from domain.ports import Email
 from tests.template_files import refusal_of
 
@@ -215,6 +216,130 @@ def test_a_message_for_another_mail_is_refused(change: dict[str, Any]) -> None:
     message = compose(email, sender=SENDER, effect_key=KEY, at=NOON)
     with pytest.raises(InvalidMessage):
         check_message(message, headers_of(message), replace(email, **change))
+
+
+# What a mail has besides its words
+
+PDF = Attachment("terms.pdf", "application/pdf", b"%PDF-1.7\r\n\x00\xff" * 40)
+NOTE = Attachment("note.txt", "text/plain", b"From x\n.\n--=_" + KEY.encode() + b"\n")
+LEAVING = Unsubscribe(("https://news.example.com/u/n7", "mailto:off@example.com"), one_click=True)
+WHOLE = Email(
+    "ada@example.org",
+    "Zo\u00eb's renewal",
+    "Hello\n",
+    "<p>Hello</p>\n",
+    cc=("bob@example.com", "eve@m\u00fcnchen.de"),
+    reply_to="replies@example.com",
+    unsubscribe=LEAVING,
+    attachments=(PDF, NOTE),
+)
+
+
+def whole(**changes: Any) -> bytes:
+    return compose(replace(WHOLE, **changes), sender=SENDER, effect_key=KEY, at=NOON)
+
+
+def test_a_whole_mail_carries_what_it_should() -> None:
+    message = parsed(whole())
+    assert str(message["Cc"]) == "bob@example.com, eve@xn--mnchen-3ya.de"
+    assert str(message["Reply-To"]) == "replies@example.com"
+    assert str(message["List-Unsubscribe"]) == "<https://news.example.com/u/n7>, <mailto:off@example.com>"
+    assert str(message["List-Unsubscribe-Post"]) == "List-Unsubscribe=One-Click"
+    words, *files = message.iter_parts()
+    assert message.get_content_type() == "multipart/mixed"
+    assert [part.get_content_type() for part in words.iter_parts()] == ["text/plain", "text/html"]
+    read = [(part.get_filename(), part.get_content_type(), part.get_payload(decode=True)) for part in files]
+    assert read == [(file.name, file.content_type, file.content) for file in WHOLE.attachments]
+    assert not any(part.defects for part in message.walk())
+
+
+def test_files_come_without_html_too() -> None:
+    words, *files = parsed(whole(html=None)).iter_parts()
+    assert (words.get_content_type(), len(files)) == ("text/plain", 2)
+
+
+def test_a_way_out_by_mail_alone_is_not_done_by_one_click() -> None:
+    message = parsed(whole(unsubscribe=Unsubscribe(("mailto:off@example.com",))))
+    assert message["List-Unsubscribe-Post"] is None
+
+
+def test_many_copies_are_folded() -> None:
+    many = tuple(f"{'a' * 50}{number}@example.com" for number in range(49))
+    message = whole(cc=many)
+    assert max(map(len, message.split(b"\r\n"))) <= 90
+    assert [address.addr_spec for address in parsed(message)["Cc"].addresses] == [*many]
+
+
+ADDRESSES = ["", "Ada <ada@example.org>", "a@example.org\r\nBcc: eve@example.net", "=?utf-8?q?a?=@example.org", "a@b"]
+
+
+@pytest.mark.parametrize("address", ADDRESSES)
+def test_a_copy_or_a_reply_to_what_is_no_address_is_refused(address: str) -> None:
+    for changes in ({"cc": ("bob@example.com", address)}, {"reply_to": address}):
+        with pytest.raises(InvalidRecipient):
+            whole(**changes)
+
+
+@pytest.mark.parametrize(
+    "uri",
+    ["", "http://news.example.com/u", "https://news.example.com/u\r\nBcc: eve@example.net", "https://a/> <https://b/",
+     "https://a/ b", "https://a/\u00e9", "ftp://a/b", "https://a/\x00", 'https://a/"', "javascript:alert(1)"],
+)  # fmt: skip
+def test_a_way_out_that_is_no_uri_is_refused(uri: str) -> None:
+    with pytest.raises(InvalidMessage):
+        whole(unsubscribe=Unsubscribe((uri,)))
+
+
+@pytest.mark.parametrize(
+    ("name", "content_type"),
+    [
+        ("a.pdf\r\nX: y", "application/pdf"),
+        ('a"; x="y.pdf', "application/pdf"),
+        ("../a.pdf", "application/pdf"),
+        ("a/b.pdf", "application/pdf"),
+        ("", "application/pdf"),
+        ("=?utf-8?q?a?=.pdf", "application/pdf"),
+        ("\u00e4.pdf", "application/pdf"),
+        ("a" * 120 + ".pdf", "application/pdf"),
+        ("a.pdf", "application/pdf\r\nX: y"),
+        ("a.pdf", 'application/pdf; name="x"'),
+        ("a.pdf", "pdf"),
+        ("a.pdf", ""),
+    ],
+)
+def test_a_file_whose_name_or_type_is_not_plain_is_refused(name: str, content_type: str) -> None:
+    with pytest.raises(InvalidMessage):
+        whole(attachments=(Attachment(name, content_type, b"x"),))
+
+
+@pytest.mark.parametrize(
+    ("found", "instead"),
+    [
+        (b"Cc: bob@", b"Cc: eve@"),
+        (b"Cc: bob@", b"Bcc: bob@"),
+        (b"Reply-To: replies@", b"Reply-To: eve@"),
+        (b"<https://news.", b"<https://evil."),
+        (b"List-Unsubscribe-Post", b"List-Unsubscribe-Pest"),
+        (b'filename="terms.pdf"', b'filename="terms.exe"'),
+        (b"attachment;", b"inline;"),
+        (b"application/pdf", b"application/zip"),
+        (b"JVBERi0xLjcNCgD", b"JVBERi0xLjcNCgE"),
+        (b"multipart/mixed", b"multipart/other"),
+        (b"--=_+" + KEY.encode() + b"--", b"--=_+" + KEY.encode() + b"\r\n\r\nAnother part\r\n"),
+    ],
+)
+def test_a_whole_mail_that_reads_otherwise_than_it_was_meant_is_refused(found: bytes, instead: bytes) -> None:
+    message = whole()
+    assert found in message
+    with pytest.raises(InvalidMessage):
+        check_message(message.replace(found, instead, 1), headers_of(message), WHOLE)
+
+
+@pytest.mark.parametrize("change", [{"attachments": (PDF,)}, {"attachments": (NOTE, PDF)}, {"html": None}])
+def test_a_whole_mail_for_another_is_refused(change: dict[str, Any]) -> None:
+    message = whole()
+    with pytest.raises(InvalidMessage):
+        check_message(message, headers_of(message), replace(WHOLE, **change))
 
 
 HOSTILE = st.text(

@@ -261,3 +261,37 @@ def test_any_json_passes_or_is_refused_and_nothing_else_happens(variables: dict[
         assert refused.details
         assert all(detail.field.startswith("parameters.variables") for detail in refused.details)
         refused.message.encode()
+
+
+# What its mails may have besides
+
+
+def mailing(email: Any, **variables: Any) -> str:
+    return json.dumps({"variables": variables, "email": email})
+
+
+UNSUBSCRIBE = {"unsubscribe": {"url": "https://news.example.com/u/{{ token }}"}}
+
+
+def test_a_template_may_say_what_its_mails_have_besides_their_words() -> None:
+    policy = Declaration.parse(mailing(UNSUBSCRIBE, token={"type": "string", "required": True})).policy
+    assert policy is not None
+    assert policy.unsubscribe is not None
+    assert Declaration.parse("{}").policy is None
+
+
+@pytest.mark.parametrize(
+    ("declaration", "reason"),
+    [
+        (mailing({"ccs": {}}), "template.json: email.ccs: is not known"),
+        (mailing(None), "template.json: email: "),
+        (mailing(UNSUBSCRIBE), "email.unsubscribe: token is no required variable"),
+        (mailing(UNSUBSCRIBE, token="string"), "token is no required variable"),
+        (mailing(UNSUBSCRIBE, token={"type": "any", "required": True}), "token is no required variable"),
+    ],
+)
+def test_a_policy_that_cannot_be_kept_stops_the_template(declaration: str, reason: str) -> None:
+    with pytest.raises(InvalidTemplate) as refused:
+        Declaration.parse(declaration)
+    assert reason in refused.value.message
+    assert len(refused.value.message.splitlines()) == 1

@@ -404,3 +404,37 @@ def test_nobody_writes_html_into_the_reminder(variables: dict[str, Any]) -> None
         assert plain is not None
         assert [tag for tag, _ in Page(message.html).tags] == [tag for tag, _ in Page(plain).tags]
         assert "\n" not in message.subject
+
+
+# Files beside the template's own
+
+
+def test_a_file_beside_the_template_is_read_as_it_is_now(tmp_path: Path) -> None:
+    folder = write_template(tmp_path)
+    templates = Templates(tmp_path)
+    for content in (b"one", b"two"):
+        (folder / "terms.pdf").write_bytes(content)
+        assert templates.file("note", "terms.pdf", at_most=3) == content
+
+
+@pytest.mark.parametrize(
+    "file", ["gone.pdf", "large.pdf", "../note2/body.txt", "/etc/passwd", "out.pdf", "over.pdf", "."]
+)
+def test_no_other_file_is(tmp_path: Path, file: str) -> None:
+    folder = write_template(tmp_path)
+    other = write_template(tmp_path, "note2")
+    (tmp_path / "outside.pdf").write_bytes(b"x")
+    (folder / "large.pdf").write_bytes(b"x" * 11)
+    (folder / "out.pdf").symlink_to(tmp_path / "outside.pdf")
+    (folder / "over.pdf").symlink_to(other / "body.txt")
+    with pytest.raises(InvalidTemplate):
+        Templates(tmp_path).file("note", file, at_most=10)
+
+
+def test_a_link_within_the_folder_is_followed(tmp_path: Path) -> None:
+    """As where a volume is mounted whose files are links."""
+    folder = write_template(tmp_path)
+    (folder / "..data").mkdir()
+    (folder / "..data" / "terms.pdf").write_bytes(b"x")
+    (folder / "terms.pdf").symlink_to("..data/terms.pdf")
+    assert Templates(tmp_path).file("note", "terms.pdf", at_most=10) == b"x"

@@ -12,7 +12,7 @@ import pytest
 
 from adapters.connections import KINDS, ConfiguredConnections, Entry, read_connections
 from adapters.secrets import Secrets
-from domain import chat, crm, functions, messaging, text_messages, workflows
+from domain import chat, crm, functions, mail, messaging, text_messages, workflows
 from domain.chat import Cards, Chat, ErasableChat
 from domain.connections import NoConnections
 from domain.crm import Crm
@@ -46,6 +46,8 @@ ENTRIES: dict[str, dict[str, Any]] = {
     "queue": {"kind": "queue", "url": "https://sqs.eu-central-1.amazonaws.com/123456789012/renewals"},
     "topic": {"kind": "topic", "arn": ARN.format("sns", "renewals")},
     "function": {"kind": "function", "function": ARN.format("lambda", "function:score")},
+    "directory": {"kind": "directory", "path": "/srv/invoices"},
+    "s3": {"kind": "s3", "bucket": "acme-invoices", "prefix": "sent/", "region": "eu-central-1"},
 }
 """A sound entry of every kind."""
 
@@ -139,6 +141,9 @@ WRONG: list[tuple[Any, str]] = [
     (ENTRIES["topic"] | {"arn": CANARY}, "arn: this is not the ARN of a topic"),
     (ENTRIES["function"] | {"invocation": CANARY}, "invocation: "),
     (ENTRIES["sms"] | {"region": CANARY}, "region: "),
+    (ENTRIES["directory"] | {"path": CANARY}, "path: a path begins with /"),
+    (ENTRIES["s3"] | {"bucket": f"../{CANARY}"}, "bucket: this is not the name of a bucket"),
+    (ENTRIES["s3"] | {"prefix": CANARY}, "prefix: a prefix is made of"),
 ]
 
 
@@ -176,7 +181,7 @@ def test_nothing_of_a_connection_is_told_by_its_repr() -> None:
 
 def protocols() -> dict[str, Any]:
     """Every port that a connection can have, by its name."""
-    modules = (chat, crm, functions, messaging, text_messages, workflows)
+    modules = (chat, crm, functions, mail, messaging, text_messages, workflows)
     return {name: port for module in modules for name, port in vars(module).items() if _is_port(port)}
 
 
