@@ -12,6 +12,7 @@ The SDK repeats nothing: the ledger is the one retry layer. The ledger's own tab
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Mapping
 from threading import Lock
 from typing import TYPE_CHECKING, Any, TypeGuard
@@ -26,11 +27,10 @@ if TYPE_CHECKING:
 LONGEST_WORDS = 200
 """Characters of a service's message that are kept."""
 
-_DEADLINES = (900.0, 300.0, 120.0, 60.0, 30.0, 20.0, 13.0, 8.0, 5.0, 3.0, 2.0, 1.0, 0.5)
-"""Seconds. A client's time-outs are fixed, and building one is dear: there is one for each of these, when needed.
-
-The last is for whatever is shorter, too.
-"""
+_CONNECTING = 5.0
+"""Seconds, for one address to take a call, where there is so much time."""
+_READING = 900.0
+"""Seconds: no call has more. What ends it in time is its own deadline."""
 
 _NOT_NOW = frozenset(
     {
@@ -57,7 +57,7 @@ _NEVER_LEFT_FOR_GOOD = frozenset(
 
 
 class AwsService:
-    """One service. For any number of threads; its clients are built when they are first needed."""
+    """One service. For any number of threads; its client is built when it is first needed."""
 
     def __init__(
         self,
@@ -76,21 +76,28 @@ class AwsService:
         self._prefix = re.sub("[^a-z0-9]+", "_", title.lower())
         self._region, self._endpoint_url = region, endpoint_url
         self._not_now = _NOT_NOW | not_now
-        self._clients: dict[float, BaseClient] = {}
+        self._client: BaseClient | None = None
         self._building = Lock()
 
     def call(self, operation: str, *, timeout: float, **parameters: Any) -> Mapping[str, Any] | Failure:
-        """`operation` in botocore's spelling (`send_email`), sent once; `timeout` is the total deadline in seconds."""
+        """`operation` in botocore's spelling (`send_email`), sent once; `timeout` is the total deadline in seconds.
+
+        It counts for reading a body that is handed out (a StreamingBody), too, and not for building the client, once.
+        """
         from botocore.exceptions import BotoCoreError, ClientError
         from botocore.parsers import ResponseParserError
 
+        from adapters.aws_wire import within
+        from adapters.http import Deadline
+
         try:
-            client = self._client(timeout)
+            client = self._built()
         except (BotoCoreError, ValueError) as error:
             code = self._code(type(error).__name__)
             return Permanent(code, f"{self._title} cannot be used as it is configured: {_words(error)}")
         try:
-            answer = getattr(client, operation)(**parameters)
+            with within(Deadline(timeout, time.monotonic)):
+                answer = getattr(client, operation)(**parameters)
         except ClientError as error:
             return self._answered(error)
         except BotoCoreError as error:
@@ -105,30 +112,32 @@ class AwsService:
 
     def close(self) -> None:
         """Ends the connections that wait for a next request."""
-        for client in self._clients.values():
-            client.close()
+        if self._client is not None:
+            self._client.close()
 
-    def _client(self, timeout: float) -> BaseClient:
-        deadline = next((known for known in _DEADLINES if known <= timeout), _DEADLINES[-1])
+    def _built(self) -> BaseClient:
         with self._building:
-            if deadline not in self._clients:
-                self._clients[deadline] = self._new_client(deadline)
-            return self._clients[deadline]
+            if self._client is None:
+                self._client = self._new_client()
+            return self._client
 
-    def _new_client(self, deadline: float) -> BaseClient:
+    def _new_client(self) -> BaseClient:
         # Not boto3: it adds its own import to the cold start, and nothing that is used here.
         from botocore.config import Config
         from botocore.session import Session
 
-        connecting = min(5.0, deadline / 3)
+        from adapters.aws_wire import keep_deadlines
+
         config = Config(
-            connect_timeout=connecting,
-            read_timeout=deadline - connecting,
+            connect_timeout=_CONNECTING,
+            read_timeout=_READING,
             retries={"mode": "standard", "total_max_attempts": 1},
         )
-        return Session().create_client(
+        client = Session().create_client(
             self._service, region_name=self._region, endpoint_url=self._endpoint_url, config=config
         )
+        keep_deadlines(client)
+        return client
 
     # -- how it ends ------------------------------------------------------------------------------------------------
 

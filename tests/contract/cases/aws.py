@@ -58,7 +58,6 @@ class AwsCase(HttpCase):
     secrets: Sequence[str] = tuple(SECRETS.values())
     refusal = refusal(400, "AWordOfNextYear")
     repeats_in_its_yes = False
-    deadline_is_total = False
 
     @contextmanager
     def _opened(self) -> Iterator[None]:

@@ -4,9 +4,16 @@ from __future__ import annotations
 
 import gc
 import socket
+import ssl
+import time
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import closing
+from contextlib import closing, suppress
+from functools import partial
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+from select import select
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -17,6 +24,7 @@ from hypothesis import strategies as st
 
 from adapters.aws import AwsService
 from domain.outcome import Failure, Permanent, Retry, Unknown
+from tests.certificates import self_signed
 from tests.scripted_aws import Answer, hangs_up, refuses, says, scripted_aws, stays_silent
 
 pytestmark = pytest.mark.usefixtures("aws")
@@ -102,7 +110,7 @@ class Raising(AwsService):
 
     error: BaseException
 
-    def _client(self, timeout: float) -> Any:
+    def _built(self) -> Any:
         return self
 
     def send_message(self, **_: Any) -> Any:
@@ -179,18 +187,156 @@ def test_a_service_may_have_words_of_its_own_for_not_now() -> None:
     assert isinstance(answered(busy, not_now=frozenset({"OverLimit"})), Retry)
 
 
-def test_a_long_call_gets_the_time_that_it_needs() -> None:
-    service = AwsService("sqs", title="SQS", region=REGION)
-    with closing(service):
-        config: Any = service._client(640.0).meta.config
-    assert config.connect_timeout + config.read_timeout == 300.0
+# -- the deadline ---------------------------------------------------------------------------------------------------
+
+SHORT, GRACE = 0.5, 3.0
+"""Seconds. What drips here would go on for longer."""
 
 
-def test_however_short_the_time_there_are_few_clients() -> None:
-    service = AwsService("sqs", title="SQS", region=REGION)
-    with closing(service):
-        clients = {id(service._client(hundredths / 100)) for hundredths in range(100)}
-    assert len(clients) == 1
+def drips(data: bytes) -> Answer:
+    """A byte now and then, so that the connection is never silent."""
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        handler.close_connection = True
+        for byte in data:
+            handler.wfile.write(bytes([byte]))
+            if select([handler.connection], [], [], 0.05)[0]:
+                return
+
+    return answer
+
+
+HEAD = b"HTTP/1.1 200 OK\r\nx-amzn-RequestId: r-1\r\nContent-Length: 4000\r\n\r\n"
+
+
+@pytest.mark.parametrize("said", [HEAD, HEAD[:-2] + b"x-more: x\r\n" * 400], ids=["the head", "a head without end"])
+def test_an_answer_that_drips_is_given_up_in_time(said: bytes) -> None:
+    began = time.monotonic()
+    failure = answered(drips(said), timeout=SHORT)
+    assert time.monotonic() - began < SHORT + GRACE
+    assert isinstance(failure, Unknown)
+    assert failure.code == "read_timeout"
+
+
+def test_a_body_that_drips_is_given_up_in_time() -> None:
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        handler.wfile.write(HEAD)
+        drips(b" " * 4000)(handler)
+
+    began = time.monotonic()
+    assert isinstance(answered(answer, timeout=SHORT), Unknown)
+    assert time.monotonic() - began < SHORT + GRACE
+
+
+def test_a_body_that_is_handed_out_has_the_deadline_of_its_call() -> None:
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        handler.wfile.write(HEAD)
+        drips(b" " * 4000)(handler)
+
+    with scripted_aws(answer) as endpoint:
+        with closing(AwsService("lambda", title="Lambda", region=REGION, endpoint_url=endpoint.url)) as service:
+            service._built()  # which takes long
+            began = time.monotonic()
+            said = service.call("invoke", timeout=SHORT, FunctionName="score", Payload=b"{}")
+            assert isinstance(said, Mapping)
+            with closing(said["Payload"]) as body, pytest.raises(exceptions.ReadTimeoutError):
+                body.read()
+            assert time.monotonic() - began < SHORT + GRACE
+
+
+def test_a_receiver_that_reads_nothing_is_given_up_in_time() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as deaf:
+        url = f"http://127.0.0.1:{deaf.getsockname()[1]}"
+        with closing(AwsService("sqs", title="SQS", region=REGION, endpoint_url=url)) as service:
+            service._built()  # which takes long
+            began = time.monotonic()
+            large = {"QueueUrl": f"{url}/123456789012/q", "MessageBody": "x" * 8_000_000}
+            failure = service.call("send_message", timeout=2 * SHORT, **large)
+            assert time.monotonic() - began < SHORT + GRACE
+    assert isinstance(failure, Unknown), "a part of it has left"
+
+
+class Secure:
+    """An endpoint in TLS that takes one connection: what it says to a request is in its hand."""
+
+    def __init__(self, certificate: Path, *pieces: bytes) -> None:
+        self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self._context.load_cert_chain(certificate)
+        self._pieces = pieces
+
+    def __enter__(self) -> str:
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self._serving = Thread(target=self._serve, daemon=True)
+        self._serving.start()
+        return f"https://127.0.0.1:{self._listening.getsockname()[1]}"
+
+    def __exit__(self, *_: object) -> None:
+        self._listening.close()
+        self._serving.join(10)
+
+    def _serve(self) -> None:
+        with suppress(OSError):
+            connection, _ = self._listening.accept()
+            with connection, self._context.wrap_socket(connection, server_side=True) as secure:
+                secure.recv(65536)
+                for piece in self._pieces:
+                    secure.sendall(piece)
+                    if select([secure], [], [], 0.05)[0]:
+                        return
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return self_signed(tmp_path_factory.mktemp("tls"))
+
+
+def test_the_deadline_holds_inside_tls_too(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_CA_BUNDLE", str(certificate))
+    whole = HEAD.replace(b"4000", b"2") + b"{}"
+    with Secure(certificate, whole) as url:
+        assert isinstance(call(url), Mapping)
+    with Secure(certificate, *(bytes([byte]) for byte in HEAD * 2)) as url:
+        began = time.monotonic()
+        assert isinstance(call(url, timeout=SHORT), Unknown)
+        assert time.monotonic() - began < SHORT + GRACE
+
+
+def test_a_certificate_that_nobody_vouches_for_gets_nothing(certificate: Path) -> None:
+    with Secure(certificate, HEAD) as url:
+        assert isinstance(call(url), Retry)
+
+
+def test_a_name_that_nobody_knows_did_nothing() -> None:
+    assert isinstance(call("https://no-such-host.invalid"), Retry)
+
+
+def test_each_call_has_its_own_deadline_on_one_connection() -> None:
+    callers: set[Any] = set()
+
+    def yes(handler: BaseHTTPRequestHandler) -> None:
+        handler.protocol_version = "HTTP/1.1"
+        handler.close_connection = False
+        callers.add(handler.client_address)
+        body = b"{}"
+        handler.wfile.write(b"HTTP/1.1 200 OK\r\nx-amzn-RequestId: r-1\r\nContent-Length: 2\r\n\r\n" + body)
+
+    with scripted_aws(yes, yes, yes, stays_silent) as endpoint:
+        with closing(AwsService("sqs", title="SQS", region=REGION, endpoint_url=endpoint.url)) as service:
+            ask = partial(service.call, "send_message", QueueUrl=f"{endpoint.url}/1/q", MessageBody="x")
+            assert all(isinstance(ask(timeout=timeout), Mapping) for timeout in (5.0, 640.0, 10.0))
+            assert len(callers) == 1
+            assert isinstance(ask(timeout=SHORT), Unknown)
+
+
+def test_time_that_is_over_leaves_nothing_to_be_sent() -> None:
+    with scripted_aws(hangs_up) as endpoint:
+        assert isinstance(call(endpoint.url, timeout=0.0), Retry)
+    assert endpoint.asked == []
+
+
+def test_there_is_one_client_however_many_deadlines() -> None:
+    with closing(AwsService("sqs", title="SQS", region=REGION)) as service:
+        assert service._built() is service._built()
 
 
 # -- secrets --------------------------------------------------------------------------------------------------------

@@ -85,6 +85,13 @@ ALLOWED: Mapping[str, set[str]] = {
         ".wrap_socket",
     },
     "adapters/aws.py": {"botocore.session.Session", ".create_client"},
+    "adapters/aws_wire.py": {
+        *("botocore.awsrequest.AWSHTTPConnection", "botocore.awsrequest.AWSHTTPConnectionPool"),
+        *("botocore.awsrequest.AWSHTTPSConnection", "botocore.awsrequest.AWSHTTPSConnectionPool"),
+        *("http.client.HTTPResponse", "socket.getaddrinfo", "urllib3.util.connection.create_connection"),
+        *("urllib3.exceptions.ConnectTimeoutError", "urllib3.exceptions.NameResolutionError"),
+        "urllib3.exceptions.NewConnectionError",
+    },
     # The ledger's own tables.
     "adapters/dynamodb.py": {"botocore.session.Session", ".create_client"},
     # Modules of closed lists.
@@ -229,12 +236,12 @@ def test_what_leads_nowhere_is_not_taken_for_one(source: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "service", ["events", "lambda", "secretsmanager", "sesv2", "sns", "sqs", "ssm", "stepfunctions"]
+    "service", ["events", "kms", "lambda", "s3", "secretsmanager", "sesv2", "sns", "sqs", "ssm", "stepfunctions"]
 )
 def test_what_botocore_has_built_for_an_effect_sends_once(aws: None, service: str) -> None:
     made = AwsService(service, title=service, region="eu-central-1")
     with closing(made):
-        config = made._client(5.0).meta.config
+        config = made._built().meta.config
     assert config.retries["total_max_attempts"] == 1
     assert "max_attempts" not in config.retries
 
