@@ -9,9 +9,9 @@
              rolling_back ──► compensated              nothing is left of what it did
                           ──► partially_compensated    this is left: ...
 
-A public method decides: it refuses (IllegalTransition) or says what happened, as an event. Steps are actions, and the
-run knows of them only how they ended: results stay with the actions, so a run stays small. What an event makes of the
-run stands in `domain.workflow_standing`.
+A public method decides: it refuses (IllegalTransition) or says what happened, as an event. Steps are actions, or runs
+of their own, and the run knows of them only how they ended: results stay with them, so a run stays small. What an event
+makes of the run stands in `domain.workflow_standing`.
 """
 
 from __future__ import annotations
@@ -76,12 +76,30 @@ class WorkflowRun(RunStanding):
         found: WorkflowRun = run
         return found
 
+    # -- a timetable ------------------------------------------------------------------------------------------------
+
+    def schedule(self, first: datetime, *, at: datetime) -> None:
+        """It is to start runs, the first at that moment."""
+        self._happened(events.Scheduled, at, next=to_text(first))
+
+    def moment_came(
+        self, moment: datetime, following: datetime | None, why: str | None = None, *, at: datetime
+    ) -> None:
+        """This moment has come, and `following` is the next. `why` says why no run begins."""
+        after = None if following is None else to_text(following)
+        self._happened(events.MomentCame, at, moment=to_text(moment), next=after, why=why)
+
     # -- steps ------------------------------------------------------------------------------------------------------
 
     def begin_action(self, step: str, action_id: str, *, at: datetime) -> None:
         """The step goes on as this action."""
         self._require_fresh(step)
         self._happened(events.StepBegun, at, step=step, action=action_id)
+
+    def begin_run(self, step: str, run_id: str, *, at: datetime) -> None:
+        """The step goes on as this run."""
+        self._require_fresh(step)
+        self._happened(events.StepBegun, at, step=step, run=run_id)
 
     def begin_wait(self, step: str, until: datetime, *, at: datetime) -> None:
         """The step is over at that time."""
@@ -116,8 +134,10 @@ class WorkflowRun(RunStanding):
         result: Mapping[str, Any] | None = None,
         at: datetime,
     ) -> None:
-        """It has ended so. One that failed may still succeed, when a person redrives its action."""
-        if step in self.ended and not (self.has_failed(step) and status is StepStatus.SUCCEEDED):
+        """It has ended so. One that failed may still succeed, when a person redrives its action; a run may come to
+        another end than it had."""
+        may_end_anew = self.has_failed(step) and (status is StepStatus.SUCCEEDED or step in self.nested)
+        if step in self.ended and not may_end_anew:
             raise IllegalTransition(f"the step {step!r} is {self.end_of(step)} already")
         error = None if code is None else {"code": code, "message": message[:LONGEST_WHY]}
         self._happened(events.StepEnded, at, step=step, status=str(status), error=error, result=result)
@@ -134,6 +154,8 @@ class WorkflowRun(RunStanding):
 
     def begin_rollback(self, by: str, why: str, *, at: datetime) -> None:
         """What it did is to be taken back."""
+        if self.is_schedule:
+            raise IllegalTransition("a schedule does nothing itself: take back the runs that it has started")
         if self.rollback is not None:
             raise IllegalTransition("it is taken back already")
         self._happened(events.RollbackBegun, at, by=by, why=why)
@@ -147,25 +169,31 @@ class WorkflowRun(RunStanding):
     def end_undo(
         self, step: str, status: UndoStatus, *, code: str | None = None, message: str = "", at: datetime
     ) -> None:
-        """It is taken back, or stays. What failed may still succeed, when a person redrives the compensation."""
+        """It is taken back, or stays. What failed may still succeed, when a person redrives the compensation; and of a
+        run, a step that succeeds late may bring it to another end."""
         before = self.undone.get(step)
         may_change = before is None or (
-            before.status is UndoStatus.COMPENSATION_FAILED and status is UndoStatus.COMPENSATED
+            before.status is not status
+            if step in self.nested
+            else before.status is UndoStatus.COMPENSATION_FAILED and status is UndoStatus.COMPENSATED
         )
-        if not may_change or self.end_of(step) is not StepStatus.SUCCEEDED:
+        has_happened = self.end_of(step) is StepStatus.SUCCEEDED or (step in self.nested and step in self.ended)
+        if not may_change or not has_happened:
             raise IllegalTransition(f"there is nothing to take back of the step {step!r}")
         error = None if code is None else {"code": code, "message": message[:LONGEST_WHY]}
         self._happened(events.StepUndone, at, step=step, status=str(status), error=error)
 
     # -- people -----------------------------------------------------------------------------------------------------
 
-    def pause(self, order: Order, *, at: datetime) -> None:
-        """No step begins until it is resumed."""
-        self._happened(events.Paused, at, by=order.by, why=order.why)
+    def pause(self, order: Order, *, through: str | None = None, at: datetime) -> None:
+        """No step begins until it is resumed. `through` is the run with which it is paused."""
+        self._happened(events.Paused, at, by=order.by, why=order.why, through=through)
 
-    def resume(self, order: Order, *, at: datetime) -> None:
+    def resume(self, order: Order, *, through: str | None = None, at: datetime) -> None:
         """It goes on."""
-        self._happened(events.Resumed, at, by=order.by, why=order.why)
+        if self.paused_through not in (None, through):
+            raise IllegalTransition(f"it was paused with {self.paused_through}: resume that")
+        self._happened(events.Resumed, at, by=order.by, why=order.why, through=through)
 
     def cancel(self, order: Order, *, at: datetime) -> None:
         """No step begins any more, and what was done stands."""
@@ -200,6 +228,10 @@ class WorkflowRun(RunStanding):
     def need_operator(self, steps: Sequence[str], why: str, *, at: datetime) -> None:
         """A person has to see to these steps; nothing goes on by itself."""
         self._happened(events.NeedsOperator, at, steps=list(steps), why=why)
+
+    def reported(self, *, at: datetime) -> None:
+        """Whoever waits for it has been told of its end."""
+        self._happened(events.Reported, at, to=self.reports_to)
 
     def checkpoint(self, *, at: datetime) -> None:
         """Writes the state down, once enough has happened since the last time. What is over is not read often."""

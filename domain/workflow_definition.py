@@ -123,7 +123,34 @@ class Step:
     wait_for: timedelta | None = None
     wait_until: str | None = None
     workflow: str | None = None
+    """The hash of the definition that it starts, which is pinned beside the steps."""
+    file: str | None = None
+    """Where that was read."""
     summary: str = ""
+
+
+class CatchUp(StrEnum):
+    """What becomes of moments at which nobody looked."""
+
+    LATEST = "latest"
+    NONE = "none"
+
+
+class Overlap(StrEnum):
+    """What becomes of a moment that comes while the run before still goes on."""
+
+    SKIP = "skip"
+    QUEUE = "queue"
+
+
+@dataclass(frozen=True, slots=True)
+class Timetable:
+    """When runs are to be started: at each moment of any of the `cron` expressions, by the clocks of `timezone`."""
+
+    cron: tuple[str, ...]
+    timezone: str
+    catch_up: CatchUp
+    overlap: Overlap
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +165,23 @@ class Definition:
     document: Mapping[str, Any] = field(repr=False)
     hash: str
     stops_on_rollback_failure: bool = False
+    outputs: Mapping[str, Any] = field(default_factory=dict)
+    """What a run of it brings to the step that it is, by name: values with expressions."""
+    schedule: Timetable | None = None
+    """When it is to be started by itself, None where somebody starts it."""
+
+    def pinned(self, step: Step) -> Definition:
+        """The definition that a step starts: as its file was when this one was read. Raises InvalidDefinition."""
+        pinned = definition_of(self.document["workflows"][step.workflow])
+        if pinned.hash != step.workflow:
+            raise InvalidDefinition([Problem(0, "workflows", f"{step.file} is not what was pinned")])
+        return pinned
+
+    def all_of_it(self) -> Iterator[Definition]:
+        """This definition, and all that it starts, at any depth."""
+        yield self
+        for document in self.document.get("workflows", {}).values():
+            yield from definition_of(document).all_of_it()
 
 
 # From the document
@@ -155,6 +199,8 @@ def definition_of(document: Mapping[str, Any]) -> Definition:
             document=stored,
             hash=sha256(form).hexdigest(),
             stops_on_rollback_failure=stored["on_rollback_failure"] == OnFailure.STOP,
+            outputs=stored.get("outputs", {}),
+            schedule=_timetable(stored["schedule"]) if "schedule" in stored else None,
         )
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         what = f"this is no stored definition of a workflow ({type(error).__name__}: {str(error)[:MAX_ECHO]})"
@@ -163,6 +209,10 @@ def definition_of(document: Mapping[str, Any]) -> Definition:
 
 def _input(name: str, told: Mapping[str, Any]) -> InputSpec:
     return InputSpec(name, InputType(told["type"]), told["required"], told.get("default"), told.get("description", ""))
+
+
+def _timetable(told: Mapping[str, Any]) -> Timetable:
+    return Timetable(tuple(told["cron"]), told["timezone"], CatchUp(told["catch_up"]), Overlap(told["overlap"]))
 
 
 def _step(told: Mapping[str, Any]) -> Step:
@@ -181,6 +231,7 @@ def _step(told: Mapping[str, Any]) -> Step:
         wait_for=_optional_duration(wait.get("for")),
         wait_until=wait.get("until"),
         workflow=told.get("workflow"),
+        file=told.get("file"),
         summary=told.get("summary", ""),
     )
 

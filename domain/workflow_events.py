@@ -38,6 +38,9 @@ class RunLife(StrEnum):
     COMPENSATED = "compensated"
     PARTIALLY_COMPENSATED = "partially_compensated"
     NEEDS_OPERATOR = "needs_operator"
+    REPORTED = "reported"
+    SCHEDULED = "scheduled"
+    MOMENT_CAME = "moment_came"
 
     @property
     def topic(self) -> str:
@@ -58,7 +61,9 @@ class WorkflowEvent(RecordedEvent):
 class Started(CanInitAggregate[str], WorkflowEvent):
     """A run begins. `definition` is the whole document, as it was then: a file that changes later changes no run.
 
-    `cause` says who wanted it: `idempotency_key`, `correlation_id`, `actor`, as far as they were told.
+    `cause` says who wanted it: `idempotency_key`, `correlation_id`, `actor`, as far as they were told. A run that is
+    a step says of which: `run`, `step`, and until when it is waited for, `until`. To one that a schedule started, the
+    schedule is that run, and the moment that step.
     """
 
     originator_topic: str
@@ -74,12 +79,14 @@ class Started(CanInitAggregate[str], WorkflowEvent):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class StepBegun(WorkflowEvent):
-    """A step is on its way: as the action of this id, or waiting `until` a time, or for a callback (`waits_for`)."""
+    """A step is on its way: as the action or the `run` of this id, or waiting `until` a time, or for a callback
+    (`waits_for`)."""
 
     step: str
     action: str | None = None
     until: str | None = None
     waits_for: str | None = None
+    run: str | None = None
 
     life = RunLife.STEP_BEGUN
     TOPIC = RunLife.STEP_BEGUN.topic
@@ -136,10 +143,11 @@ class StepUndone(WorkflowEvent):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Paused(WorkflowEvent):
-    """No step begins until the run is resumed; what runs ends."""
+    """No step begins until the run is resumed; what runs ends. `through` is the run that it was paused with."""
 
     by: str
     why: str
+    through: str | None = None
 
     life = RunLife.PAUSED
     TOPIC = RunLife.PAUSED.topic
@@ -151,6 +159,7 @@ class Resumed(WorkflowEvent):
 
     by: str
     why: str
+    through: str | None = None
 
     life = RunLife.RESUMED
     TOPIC = RunLife.RESUMED.topic
@@ -235,6 +244,42 @@ class NeedsOperator(WorkflowEvent):
     TOPIC = RunLife.NEEDS_OPERATOR.topic
 
 
+@dataclass(frozen=True, eq=False, repr=False)
+class Reported(WorkflowEvent):
+    """It has come to an end, and `to` has been told so: the run that it is a step of, or its schedule."""
+
+    to: str
+
+    life = RunLife.REPORTED
+    TOPIC = RunLife.REPORTED.topic
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Scheduled(WorkflowEvent):
+    """It carries out no step, and starts a run at each moment of its definition's timetable. `next` is the first."""
+
+    next: str
+
+    life = RunLife.SCHEDULED
+    TOPIC = RunLife.SCHEDULED.topic
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class MomentCame(WorkflowEvent):
+    """A moment of the timetable has come; `next` is the one after it, None that there is none.
+
+    Its run is a step that begins, of this moment, unless `why` says why not: `missed` (nobody looked in time, nor at
+    what came up to `next`), `overlap` (the run before still goes on) or `queued` (so it waits for that).
+    """
+
+    moment: str
+    next: str | None = None
+    why: str | None = None
+
+    life = RunLife.MOMENT_CAME
+    TOPIC = RunLife.MOMENT_CAME.topic
+
+
 RUN_REGISTRY: Mapping[str, type[WorkflowEvent]] = {
     event.TOPIC: event
     for event in (
@@ -254,6 +299,9 @@ RUN_REGISTRY: Mapping[str, type[WorkflowEvent]] = {
         Compensated,
         PartiallyCompensated,
         NeedsOperator,
+        Reported,
+        Scheduled,
+        MomentCame,
     )
 }
 """Every topic of a run that may stand in a ledger."""

@@ -12,11 +12,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import TypeAlias
 
 from domain.workflow import WorkflowRun
 from domain.workflow_definition import Definition, OnFailure, Step
 from domain.workflow_standing import RunStatus, UndoStatus
+
+MOST_TOGETHER = 100
+"""Steps that begin, or are given up, in one commit: more might not fit, beside a large definition. The others do in
+the next."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +90,7 @@ def _forwards(run: WorkflowRun, definition: Definition) -> Next | None:
     if any(step.on_failure is OnFailure.ROLLBACK for step in failed):
         names = ", ".join(step.id for step in failed)
         return RollBack(f"failed: {names}")
-    ready = () if failed else tuple(_ready(run, definition))
+    ready = () if failed else tuple(islice(_ready(run, definition), MOST_TOGETHER))
     if ready:
         return Begin(ready)
     if run.open:
@@ -125,5 +130,5 @@ def _backwards(run: WorkflowRun, definition: Definition) -> Next | None:
 
 
 def _give_up_waiting(run: WorkflowRun, why: str) -> GiveUp | None:
-    waiting = tuple(step for step, one in run.open.items() if one.action is None)
+    waiting = tuple(islice((step for step, one in run.open.items() if one.only_waits), MOST_TOGETHER))
     return GiveUp(waiting, why) if waiting else None

@@ -7,9 +7,14 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from domain.errors import Code, ErrorReport
+from domain.instant import to_text
 from domain.workflow import WorkflowRun
 from domain.workflow_definition import Definition, Step
+from domain.workflow_standing import UndoStatus
+from domain.workflow_tidings import BY_ITSELF
 from projections.status import error_as_dict
+
+NOT_TAKEN_BACK = "its compensation failed: redrive that when the cause is mended"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +42,9 @@ class RunResponse:
             "name": None if run is None else run.name,
             "status": "rejected" if run is None else str(run.status),
             "steps": [] if run is None or self.definition is None else steps_of(run, self.definition, self.errors),
+            "schedule": None if run is None or not run.is_schedule else _schedule_of(run),
             "remaining": [] if run is None else [dict(one) for one in run.remaining or ()],
-            "needs_operator": None if run is None or run.needs is None else dict(run.needs),
+            "needs_operator": None if run is None else _needs_of(run),
             "error": None if self.error is None else error_as_dict(self.error),
             "duplicate": self.duplicate,
         }
@@ -49,23 +55,44 @@ def unknown_run(run_id: object) -> RunResponse:
     return RunResponse(None, error=ErrorReport(Code.NOT_FOUND, f"no workflow run has the id {str(run_id)[:80]!a}"))
 
 
+def _needs_of(run: WorkflowRun) -> dict[str, Any] | None:
+    """`{steps, why, owner}`: what a person has to see to. The owner, where one is known, is whoever wanted the run
+    taken back, else whoever started it. A compensation that failed needs somebody also where the others went on."""
+    failed = [left["step"] for left in run.remaining or () if left["status"] == UndoStatus.COMPENSATION_FAILED]
+    needs = run.needs or ({"steps": failed, "why": NOT_TAKEN_BACK} if failed else None)
+    if needs is None:
+        return None
+    by = None if run.rollback is None or run.rollback["by"] == BY_ITSELF else run.rollback["by"]
+    return {**needs, "owner": by or run.cause.get("actor")}
+
+
+def _schedule_of(run: WorkflowRun) -> dict[str, Any]:
+    """`{next, queued, run_id}`: its next moment, one that waits, and the run that goes on; each null where none is."""
+    return {
+        "next": None if run.next_moment is None or run.is_over else to_text(run.next_moment),
+        "queued": run.queued,
+        "run_id": next((one.run for one in run.open.values()), None),
+    }
+
+
 def steps_of(run: WorkflowRun, definition: Definition, errors: Mapping[str, Mapping[str, str]]) -> list[dict[str, Any]]:
-    """A list of `{id, kind, uses, needs, status, action_id, error}`, in the order of the definition.
+    """A list of `{id, kind, uses, needs, status, action_id, run_id, error}`, in the order of the definition.
 
     `status` is pending, running, waiting, succeeded, failed, skipped or timed_out; and for what is taken back, undoing,
-    compensated, irreversible or compensation_failed.
+    compensated, irreversible or compensation_failed. A schedule carries out none itself.
     """
     return [
         {
             "id": step.id,
             "kind": str(step.kind),
-            "uses": step.uses,
+            "uses": step.uses or step.file,
             "needs": list(step.needs),
             "status": _status_of(run, step),
             "action_id": run.action_of(step.id),
+            "run_id": run.run_of(step.id),
             "error": dict(errors[step.id]) if step.id in errors else None,
         }
-        for step in definition.steps
+        for step in (() if run.is_schedule else definition.steps)
     ]
 
 
@@ -77,5 +104,5 @@ def _status_of(run: WorkflowRun, step: Step) -> str:
     if step.id in run.ended:
         return str(run.end_of(step.id))
     if step.id in run.open:
-        return "waiting" if run.open[step.id].action is None else "running"
+        return "waiting" if run.open[step.id].only_waits else "running"
     return "pending"

@@ -128,6 +128,11 @@ def step(name: str, uses: str = "do", **more: Any) -> dict[str, Any]:
     return {"id": name, "uses": uses, "with": {"name": name}, **more}
 
 
+def child_step(name: str, file: str = "child.yaml", **more: Any) -> dict[str, Any]:
+    """A step that is a run of its own."""
+    return {"id": name, "workflow": file, **more}
+
+
 def workflow(*steps: Mapping[str, Any], name: str = "onboarding", **more: Any) -> str:
     """A definition's text."""
     return json.dumps({"name": name, "steps": list(steps), **more})
@@ -160,15 +165,20 @@ class House:
         )
         self.agent = agent_with(world=world, actions=TASKS, **self._settings)
         parts = self.agent._parts  # the only way to have one store for several processes
-        parts.ledger.events.recorder = self.store
+        parts.ledger.recorder = parts.ledger.events.recorder = self.store
         object.__setattr__(parts, "agenda", StoredAgenda(self.store))
         return self.agent
 
     def start(self, *steps: Mapping[str, Any], wait: float | None = None, **more: Any) -> dict[str, Any]:
-        """A run of these steps."""
-        inputs = more.pop("given", {})
-        key = more.pop("key", None)
-        return self.agent.start_workflow_run(workflow(*steps, **more), inputs, idempotency_key=key, wait=wait)
+        """A run of these steps. `files` are the definitions that they start, by path."""
+        inputs, key, files = more.pop("given", {}), more.pop("key", None), more.pop("files", None)
+        text = workflow(*steps, **more)
+        return self.agent.start_workflow_run(text, inputs, idempotency_key=key, wait=wait, files=files)
+
+    def child(self, run: Mapping[str, Any], step: str) -> dict[str, Any]:
+        """The run that a step is, as it stands."""
+        (run_id,) = [one["run_id"] for one in self.agent.workflow_status(run["run_id"])["steps"] if one["id"] == step]
+        return self.agent.workflow_status(run_id)
 
     def drive(self, rounds: int = 400) -> None:
         """Does whatever is due, and lets time pass until something is, until nothing is to come."""

@@ -1,11 +1,12 @@
-"""The command line of workflow runs: `execution-agent workflow run FILE`, `show`, `status`, `list`, and the acts of
-people: `cancel`, `pause`, `resume`, `undo`, `callback`."""
+"""The command line of workflow runs: `execution-agent workflow run FILE`, `show`, `status`, `list`, `schedule`, and the
+acts of people: `cancel`, `pause`, `resume`, `undo`, `callback`."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -14,15 +15,23 @@ from agents.execution_agent import console, workflow_console
 from agents.execution_agent.agent import ExecutionAgent
 from agents.execution_agent.operators import Actor, Reason
 from agents.execution_agent.shell import REFUSED_OR_FAILED, USAGE, Json, agent_of, print_json, read_request, refused
+from agents.execution_agent.workflow_svg import svg_of
 from domain.errors import MalformedRequest
 from domain.json_text import read_text
 from domain.workflow_standing import RunStatus
 
-WELL = frozenset({"running", "paused", "rolling_back", "completed"})
+WELL = frozenset({"scheduled", "running", "paused", "rolling_back", "completed"})
 
 RunId = Annotated[str, typer.Argument(metavar="RUN", help="The run's id: run_...")]
 
+File = Annotated[str, typer.Argument(metavar="FILE|-", help="The definition, YAML or JSON; - reads standard input.")]
+Inputs = Annotated[
+    list[str] | None, typer.Option("--input", metavar="NAME=VALUE", help="JSON where it is JSON, else text.")
+]
+
 app = typer.Typer(name="workflow", help="Runs of workflows: several actions, and what follows when one fails.")
+schedule_app = typer.Typer(name="schedule", help="Runs that begin by themselves, when a definition says so.")
+app.add_typer(schedule_app)
 
 
 class Drawing(StrEnum):
@@ -30,31 +39,62 @@ class Drawing(StrEnum):
 
     TERMINAL = "terminal"
     MERMAID = "mermaid"
+    SVG = "svg"
 
 
 @app.command()
 def run(
-    file: Annotated[
-        str, typer.Argument(metavar="FILE|-", help="The definition, YAML or JSON; - reads standard input.")
-    ],
-    inputs: Annotated[
-        list[str] | None, typer.Option("--input", metavar="NAME=VALUE", help="JSON where it is JSON, else text.")
-    ] = None,
+    file: File,
+    inputs: Inputs = None,
     key: Annotated[str | None, typer.Option("--key", help="The same key again is the same run.")] = None,
     actor: Annotated[str | None, typer.Option(help="Who wants it; recorded.")] = None,
     wait: Annotated[float | None, typer.Option(min=0.0, max=900.0, help="Seconds to wait for its end.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Carry out the workflow that FILE defines."""
-    text = read_request(file, as_json)
+    """Carry out the workflow that FILE defines; the files that it names are read beside it."""
+    text, files = read_request(file, as_json), _folder_of(file)
     given = dict(_input(one, as_json) for one in inputs or ())
-    _act(as_json, lambda agent: agent.start_workflow_run(text, given, idempotency_key=key, actor=actor, wait=wait))
+    _act(
+        as_json,
+        lambda agent: agent.start_workflow_run(text, given, files=files, idempotency_key=key, actor=actor, wait=wait),
+    )
+
+
+@schedule_app.command("add")
+def add_schedule(
+    file: File,
+    inputs: Inputs = None,
+    actor: Annotated[str | None, typer.Option(help="Who wants it; recorded.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Begin a run at each moment that the schedule in FILE tells, with these inputs."""
+    text, files = read_request(file, as_json), _folder_of(file)
+    given = dict(_input(one, as_json) for one in inputs or ())
+    _act(as_json, lambda agent: agent.add_schedule(text, given, files=files, actor=actor))
+
+
+@schedule_app.command("list")
+def list_schedules(as_json: Json = False) -> None:
+    """The schedules that there are, and when each begins its next run."""
+    with agent_of(as_json) as agent:
+        told = agent.list_schedules()
+    if as_json:
+        print_json(told)
+    else:
+        for one in told:
+            workflow_console.tell(one)
+
+
+@schedule_app.command("remove")
+def remove_schedule(run_id: RunId, actor: Actor, reason: Reason, as_json: Json = False) -> None:
+    """Begin no run any more; one that goes on goes on."""
+    _act(as_json, lambda agent: agent.cancel_run(run_id, actor=actor, reason=reason))
 
 
 @app.command()
 def show(
     run_id: RunId,
-    drawing: Annotated[Drawing, typer.Option("--format", metavar="FORMAT", help="terminal or mermaid.")] = (
+    drawing: Annotated[Drawing, typer.Option("--format", metavar="FORMAT", help="terminal, mermaid or svg.")] = (
         Drawing.TERMINAL
     ),
     as_json: Json = False,
@@ -66,6 +106,8 @@ def show(
         _tell(told, as_json)
     elif drawing is Drawing.MERMAID:
         typer.echo(workflow_console.mermaid_of(told))
+    elif drawing is Drawing.SVG:
+        typer.echo(svg_of(told), nl=False)
     else:
         workflow_console.draw(told)
     raise typer.Exit(0 if told["run_id"] else REFUSED_OR_FAILED)
@@ -147,6 +189,11 @@ def _tell(told: dict[str, Any], as_json: bool) -> None:
         print_json(told)
     else:
         workflow_console.tell(told)
+
+
+def _folder_of(file: str) -> Path | None:
+    """What comes from standard input stands in no folder."""
+    return None if file == "-" else Path(file).parent
 
 
 def _input(text: str, as_json: bool) -> tuple[str, Any]:

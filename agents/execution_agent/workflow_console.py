@@ -10,21 +10,7 @@ from rich.text import Text
 from rich.tree import Tree
 
 from agents.execution_agent.console import COLOURS, one_line, say
-
-MARKS: Mapping[str, str] = {
-    "pending": "·",
-    "running": "▶",
-    "waiting": "⏳",
-    "succeeded": "✓",
-    "skipped": "–",
-    "failed": "✗",
-    "timed_out": "✗",
-    "undoing": "↶",
-    "compensated": "↩",
-    "irreversible": "!",
-    "compensation_failed": "!",
-}
-"""Before a step's name."""
+from agents.execution_agent.workflow_marks import MARKS
 
 
 def tell(told: Mapping[str, Any]) -> None:
@@ -33,10 +19,12 @@ def tell(told: Mapping[str, Any]) -> None:
         _tell_error(told["error"])
         return
     draw(told)
+    if told["schedule"] is not None:
+        _tell_schedule(told["schedule"])
     if told["error"] is not None:
         _tell_error(told["error"])
     if told["needs_operator"] is not None:
-        say(f"A person has to see to {', '.join(told['needs_operator']['steps'])}: {told['needs_operator']['why']}")
+        _tell_needs(told["needs_operator"])
     for left in told["remaining"]:
         say(f"Left: {left['step']} ({left['action_type']}, {left['action_id']}): {left['status']}, {left['why']}")
     if told["status"] in ("running", "rolling_back"):
@@ -67,7 +55,21 @@ def _line(step: Mapping[str, Any], others: Sequence[str]) -> Text:
         line.append(f"  {step['error']['code']}: {one_line(step['error']['message'])}")
     if others:
         line.append(f"  also after {', '.join(others)}", style="dim")
-    return line.append(f"  {step['action_id']}", style="dim") if step["action_id"] else line
+    any_id = step["action_id"] or step["run_id"]
+    return line.append(f"  {any_id}", style="dim") if any_id else line
+
+
+def _tell_needs(needs: Mapping[str, Any]) -> None:
+    who = f"{one_line(needs['owner'])} has" if needs["owner"] else "A person has"
+    say(f"{who} to see to {', '.join(needs['steps'])}: {needs['why']}")
+
+
+def _tell_schedule(schedule: Mapping[str, Any]) -> None:
+    say(f"The next run begins at {schedule['next']}." if schedule["next"] else "No run will begin any more.")
+    if schedule["queued"]:
+        say(f"The run of {schedule['queued']} begins when the one before has ended.")
+    if schedule["run_id"]:
+        say(f"This run goes on: {schedule['run_id']}")
 
 
 def mermaid_of(told: Mapping[str, Any]) -> str:

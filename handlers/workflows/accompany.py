@@ -7,6 +7,8 @@ looked at lets one of them act.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
+from datetime import datetime
 
 from domain.errors import ActionNotFound
 from domain.ledger import ActionLedger
@@ -42,15 +44,19 @@ class Accompany:
         if answer.duplicate or run is None:
             return answer
         while run.status in _GOES_ON:
-            wait, who = min(self._waits(run), default=(None, run.id))
-            if wait is None or not deadline.allows_an_attempt(after=wait):
+            waits = sorted(self._waits(run))
+            if not waits or not deadline.allows_an_attempt(after=waits[0][0]):
                 break
-            if wait > 0 or not self._has_moved(who, deadline):
-                self._world.clock.sleep(min(wait, GLANCE) or GLANCE)
+            # All that is due in one go: to look at a thousand steps for each of them would be a million looks.
+            moved = [self._has_moved(who, deadline) for wait, who in waits if wait <= 0]
+            if not any(moved):
+                self._world.clock.sleep(min(waits[0][0], GLANCE) or GLANCE)
             run = self._runs.load(run.id)
         return answer_of(self._runs, run)
 
     def _has_moved(self, any_id: str, deadline: Deadline) -> bool:
+        if not deadline.allows_an_attempt():
+            return False
         found = self._advance.load(any_id)
         before = found.version
         return self._advance.onwards(found, deadline).version > before
@@ -62,10 +68,14 @@ class Accompany:
         if own is not None:
             yield own, run.id
         for step in (*run.open, *([run.undoing] if run.undoing else ())):
-            try:
-                action = self._ledger.load(run.action_of(step) or "")
-            except ActionNotFound:
-                continue
-            wait = GLANCE if action.status is Status.ATTEMPTED else seconds_until_due(action, now)
-            if wait is not None:
-                yield wait, action.id
+            with suppress(ActionNotFound):
+                yield from self._waits_of_step(run, step, now)
+
+    def _waits_of_step(self, run: WorkflowRun, step: str, now: datetime) -> Iterator[tuple[float, str]]:
+        if step in run.nested:
+            yield from self._waits(self._runs.load(run.run_of(step) or ""))
+            return
+        action = self._ledger.load(run.action_of(step) or "")
+        wait = GLANCE if action.status is Status.ATTEMPTED else seconds_until_due(action, now)
+        if wait is not None:
+            yield wait, action.id

@@ -16,7 +16,9 @@ from domain.errors import Code, ExpressionError, FieldError, Refused
 from domain.refusal import MAX_ECHO
 from domain.request import read_request
 from domain.validators.parameters import read_parameters
+from domain.workflow_definition import Definition
 from domain.workflow_standing import StepStatus
+from handlers.workflows.cron import cron_flaw, zone_flaw
 from handlers.workflows.expressions import MARK, condition_of, read_expression, texts_of, trees_of
 from handlers.workflows.shape import Flaw, Path, object_in, objects_in
 
@@ -38,7 +40,8 @@ class Known:
     callbacks: Collection[str]
     """Those of the steps that wait for somebody to call back."""
     action_types: Mapping[str, type[BaseModel]]
-    workflows: Collection[str]
+    workflows: Mapping[str, Definition | str]
+    """By the reference in the text: what is there, or why nothing is."""
 
 
 def reference_flaws(step: Mapping[str, Any], path: Path, known: Known) -> Iterator[Flaw]:
@@ -55,6 +58,22 @@ def reference_flaws(step: Mapping[str, Any], path: Path, known: Known) -> Iterat
                 yield (*path, *where), f"the status of a step is one of {', '.join(StepStatus)}"
         if where == ("if",):
             yield from (((*path, "if"), flaw) for flaw in _condition_flaws(tree))
+
+
+def output_flaws(outputs: Mapping[str, Any], known: Known) -> Iterator[Flaw]:
+    """The same of what a run of the definition brings."""
+    for where, flaw in reference_flaws({"with": outputs}, (), known):
+        yield ("outputs", *where[1:]), flaw
+
+
+def timetable_flaws(schedule: Mapping[str, Any]) -> Iterator[Flaw]:
+    """What is wrong with the moments at which it is to be started. Raises ConfigurationError, as `cron_flaw` does."""
+    crons, zone = schedule.get("cron"), schedule.get("timezone")
+    for number, cron in enumerate(crons if isinstance(crons, list) else [crons]):
+        if isinstance(cron, str) and (flaw := cron_flaw(cron)):
+            yield ("schedule", "cron", *([number] if isinstance(crons, list) else [])), flaw
+    if isinstance(zone, str) and (flaw := zone_flaw(zone)):
+        yield ("schedule", "timezone"), flaw
 
 
 def referred_to(step: Mapping[str, Any]) -> tuple[str, ...]:
@@ -129,18 +148,32 @@ def need_flaws(step: Mapping[str, Any], path: Path, known: Known) -> Iterator[Fl
             yield (*path, "needs", number), _there_is_no("step", need, known.steps)
 
 
-def use_flaws(step: Mapping[str, Any], path: Path, known: Known, own_name: object) -> Iterator[Flaw]:
+def use_flaws(step: Mapping[str, Any], path: Path, known: Known) -> Iterator[Flaw]:
     """What is wrong with the action types and the workflow that a step uses, and with the parameters that it gives."""
     yield from _route_flaws(step, path, known)
     for number, route in objects_in(step, "fallback"):
         yield from _route_flaws(route, (*path, "fallback", number), known)
     workflow = step.get("workflow")
-    if not isinstance(workflow, str):
+    found = known.workflows[workflow] if isinstance(workflow, str) else None
+    if isinstance(found, str):
+        yield (*path, "workflow"), found
+    elif found is not None:
+        yield from _input_flaws(step.get("with", {}), (*path, "with"), found)
+
+
+def _input_flaws(given: object, path: Path, definition: Definition) -> Iterator[Flaw]:
+    """What is wrong with the inputs of a workflow that a step starts, whatever the expressions give."""
+    if not isinstance(given, dict):
         return
-    if workflow == own_name:
-        yield (*path, "workflow"), "a workflow cannot start itself: it would never end"
-    elif workflow not in known.workflows:
-        yield (*path, "workflow"), _there_is_no("workflow", workflow, known.workflows)
+    specs = {spec.name: spec for spec in definition.inputs}
+    for name, value in given.items():
+        if name not in specs:
+            yield (*path, name), _there_is_no("input", name, specs)
+        elif value is not None and not any(texts_of(value)) and (flaw := specs[name].flaw_in(value)):
+            yield (*path, name), flaw
+    for name, spec in specs.items():
+        if spec.required and given.get(name) is None:
+            yield path, f"{definition.name} needs the input {name}"
 
 
 def used_by(route: Mapping[str, Any]) -> Any:
@@ -217,17 +250,20 @@ def _there_is_no(what: str, name: object, there: Iterable[str]) -> str:
 
 def mark_flaws(document: Mapping[str, Any]) -> Iterator[Flaw]:
     """Expressions where they would stay what they are: texts."""
-    steps = [number for number, _ in objects_in(document, "steps")]
+    steps = {number for number, _ in objects_in(document, "steps")}
     for where, name, text in _everything(document, ()):
         if MARK in name:
             yield where, "the names of members are not evaluated"
-        if MARK in text and not (where[:1] == ("steps",) and where[1] in steps and _is_evaluated(where[2:])):
-            yield where, "expressions are for with, if and wait.until; here they are not evaluated"
+        if MARK in text and not _is_evaluated(where, steps):
+            yield where, "expressions are for with, if, wait.until and outputs; here they are not evaluated"
 
 
-def _is_evaluated(where: Path) -> bool:
-    if where[:1] == ("fallback",):
-        where = where[2:]
+def _is_evaluated(where: Path, steps: Collection[str | int]) -> bool:
+    if where[:1] == ("outputs",):
+        return True
+    if where[:1] != ("steps",) or where[1] not in steps:
+        return False
+    where = where[4:] if where[2:3] == ("fallback",) else where[2:]
     return where[:1] in (("with",), ("if",)) or where == ("wait", "until")
 
 

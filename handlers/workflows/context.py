@@ -3,7 +3,8 @@
     {"inputs": {...}, "run": {"id", "started_at"},
      "steps": {ID: {"status", "result", "error", "action_id", "callback_token"}}}
 
-Results are read from the actions themselves when they are asked for. `callback_token` is there for steps that wait for
+Results are read from the actions themselves when they are asked for. That of a step which is a run of its own is
+`{"run_id", "status", "outputs"}`. `callback_token` is there for steps that wait for
 somebody to call back; to name it is no reason to wait for the step.
 """
 
@@ -20,7 +21,8 @@ from domain.workflow import WorkflowRun
 from domain.workflow_definition import Definition, StepKind
 from domain.workflow_events import StepEnded
 from domain.workflow_ledger import RunLedger
-from handlers.workflows.expressions import read_expression, references
+from domain.workflow_standing import RunStatus
+from handlers.workflows.expressions import evaluate, read_expression, references
 from handlers.workflows.tokens import Tokens
 from projections.status import response_of
 
@@ -63,7 +65,23 @@ class Contexts:
         else:
             event = cast("StepEnded", self._runs.event(run, run.ended[step]))
             told |= {"result": event.result, "error": event.error}
-        return {**told, **token}
+        return {**told, **token, **self._told_of_run(run, step)}
+
+    def _told_of_run(self, run: WorkflowRun, step: str) -> dict[str, Any]:
+        """Of a step that is a run of its own, what that has to say; nothing of one that never began."""
+        try:
+            child = self._runs.load(run.run_of(step) or "")
+        except ActionNotFound:
+            return {}
+        return {"result": {"run_id": child.id, "status": str(child.status), "outputs": self._outputs_of(child)}}
+
+    def _outputs_of(self, run: WorkflowRun) -> dict[str, Any]:
+        """What the definition says that a run brings; of one that was not completed, nothing."""
+        definition = self._runs.definition_of(run)
+        if run.status is not RunStatus.COMPLETED or not definition.outputs:
+            return {}
+        outputs: dict[str, Any] = evaluate(definition.outputs, self.of(run, definition, [definition.outputs]))
+        return outputs
 
     def _action_of(self, run: WorkflowRun, step: str) -> Action | None:
         """None where the step is no action, or no request could be made of it."""

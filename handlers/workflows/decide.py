@@ -6,25 +6,41 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from domain.errors import Code, Refused
-from domain.identity import step_action_id
+from domain.action import Order
+from domain.errors import Refused
+from domain.identity import child_run_id, step_action_id
 from domain.ports import World
 from domain.workflow import WorkflowRun
 from domain.workflow_definition import Definition, Step, StepKind, moment_of
+from domain.workflow_events import RunLife, WorkflowEvent
 from domain.workflow_ledger import RunLedger
-from domain.workflow_progress import Begin, Complete, Conclude, GiveUp, NeedOperator, Next, RollBack, Undo, next_of
+from domain.workflow_progress import (
+    MOST_TOGETHER,
+    Begin,
+    Complete,
+    Conclude,
+    GiveUp,
+    NeedOperator,
+    Next,
+    RollBack,
+    Undo,
+    next_of,
+)
 from domain.workflow_standing import StepStatus
+from domain.workflow_tidings import BY_ITSELF
 from handlers.workflows.context import Contexts
 from handlers.workflows.expressions import evaluate, holds
 from handlers.workflows.remains import Remains
+from handlers.workflows.timetable import keep_timetable
 
-BY_ITSELF = "workflow"
-"""Who takes a run back, where no person asked for it."""
+PASSED_ON = frozenset({RunLife.PAUSED, RunLife.RESUMED, RunLife.CANCEL_REQUESTED, RunLife.ROLLBACK_BEGUN})
+"""What happens to a run happens to the runs that its steps are."""
 
 
 @dataclass(frozen=True, slots=True)
 class Errand:
-    """What a commit of a run leaves to be done: a step is to become an action, or to be taken back."""
+    """What a commit of a run leaves to be done: a step is to become an action or a run, or to be taken back; or its
+    run is to hear what has become of this one."""
 
     step: str
     is_undo: bool = False
@@ -42,12 +58,16 @@ class Decide:
     def __call__(self, run: WorkflowRun) -> list[Errand]:
         """All that follows now, until something has to happen first. Raises LedgerUnavailable."""
         definition, now = self._runs.definition_of(run), self._world.clock.now()
+        if run.is_schedule:
+            return [Errand(moment) for moment in keep_timetable(run, definition, now)]
         errands: list[Errand] = []
         _take_down_time(run, now)
         while (following := next_of(run, definition)) is not None:
             errands += self._follow(run, definition, following, now)
             _take_down_time(run, now)
-        return errands
+            if len(run.pending_events) >= MOST_TOGETHER:
+                break  # whoever carries these errands out decides again
+        return [*errands, *(errand for errand in _passed_on(run) if errand not in errands)]
 
     def _follow(self, run: WorkflowRun, definition: Definition, following: Next, now: datetime) -> list[Errand]:
         match following:
@@ -80,7 +100,8 @@ class Decide:
             elif step.kind is StepKind.WAIT:
                 run.begin_wait(step.id, self._end_of_wait(run, definition, step, now), at=now)
             elif step.kind is StepKind.WORKFLOW:
-                raise Refused("a step cannot start another workflow", code=Code.INVALID_PARAMETERS)
+                run.begin_run(step.id, child_run_id(run.id, step.id), at=now)
+                yield Errand(step.id)
             else:
                 run.begin_callback(step.id, now + step.timeout if step.timeout else None, at=now)
         except Refused as refused:
@@ -99,11 +120,22 @@ class Decide:
 
 
 def _take_down_time(run: WorkflowRun, now: datetime) -> None:
-    """What waited until now has waited long enough; what waited for somebody to call back was not called back."""
+    """What waited until now has waited long enough; what waited for somebody to call back was not called back; and the
+    step that the run is may take no longer."""
+    if run.until is not None and run.until <= now and run.has_time_left:
+        run.cancel(Order(BY_ITSELF, "it took longer than its step may take"), at=now)
     for step, one in list(run.open.items()):
         if one.until is None or one.until > now:
             continue
+        if len(run.pending_events) >= MOST_TOGETHER:
+            return
         if one.waits_for is None:
             run.end_step(step, StepStatus.SUCCEEDED, at=now)
         else:
             run.end_step(step, StepStatus.TIMED_OUT, code="timed_out", message="nobody called back in time", at=now)
+
+
+def _passed_on(run: WorkflowRun) -> Iterator[Errand]:
+    happened = {event.life for event in run.pending_events if isinstance(event, WorkflowEvent)}
+    if happened & PASSED_ON:
+        yield from (Errand(step) for step, one in run.open.items() if one.run is not None)

@@ -16,7 +16,9 @@ from domain.errors import ExpressionError
 from domain.workflow_definition import InputSpec, InputType, duration_of, moment_of
 from handlers.workflows.expressions import MARK
 
-MOST_STEPS = 100
+MOST_STEPS = 1_000
+MOST_OUTPUTS = 100
+MOST_CRONS = 10
 MOST_FALLBACKS = 10
 """As many as a request may have."""
 ID = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
@@ -62,6 +64,13 @@ def _moment(text: str) -> str:
     return text
 
 
+def _crons(value: object) -> object:
+    crons = value if isinstance(value, list) else [value]
+    if not 0 < len(crons) <= MOST_CRONS or not all(isinstance(cron, str) for cron in crons):
+        raise ValueError(f"must be a cron expression, or a list of 1 to {MOST_CRONS} of them")
+    return value
+
+
 Duration: TypeAlias = Annotated[str, BeforeValidator(_duration)]
 OnFailureWord: TypeAlias = Literal["stop", "continue", "rollback"]
 
@@ -80,6 +89,17 @@ class _Workflow(_Shape):
     steps: Annotated[list[Any], Field(min_length=1, max_length=MOST_STEPS)]
     on_failure: OnFailureWord = "stop"
     on_rollback_failure: Literal["stop", "continue"] = "continue"
+    outputs: Annotated[dict[str, Any], Field(max_length=MOST_OUTPUTS)] = {}
+    schedule: Any = None
+
+
+class _Schedule(_Shape):
+    """`cron` is one expression, or a list of them."""
+
+    cron: Annotated[Any, BeforeValidator(_crons)]
+    timezone: str = "UTC"
+    catch_up: Literal["latest", "none"] = "latest"
+    overlap: Literal["skip", "queue"] = "skip"
 
 
 class _Input(_Shape):
@@ -132,6 +152,11 @@ def shape_problems(document: object) -> Iterator[Flaw]:
     yield from _flaws(_Workflow, document, ())
     for name, told in object_in(document, "inputs").items():
         yield from _input_flaws(name, told, ("inputs", name))
+    for name in object_in(document, "outputs"):
+        if not ID.fullmatch(name):
+            yield ("outputs", name), f"the name of an output {_ID_WANTED}"
+    if isinstance(document, dict) and "schedule" in document:
+        yield from _flaws(_Schedule, document["schedule"], ("schedule",))
     steps = document.get("steps") if isinstance(document, dict) else None
     for number, step in enumerate(steps if isinstance(steps, list) else ()):
         yield from _flaws(_Step, step, ("steps", number))
@@ -164,8 +189,6 @@ def _flaws(model: type[BaseModel], value: object, path: Path) -> Iterator[Flaw]:
 def _words_of(problem: ErrorDetails, model: type[BaseModel]) -> str:
     kind, context = problem["type"], problem.get("ctx", {})
     if kind == "extra_forbidden":
-        if problem["loc"] == ("schedule",):
-            return "a definition does not say when it runs: whoever starts it does"
         return f"unknown member; there are {_names_of(_closed_model_at(problem['loc'], model))}"
     if kind in _WORDS:
         return _WORDS[kind].format_map(context)

@@ -42,9 +42,10 @@ class Start:
     ) -> RunResponse:
         """Goes on as far as the deadline allows. Raises LedgerUnavailable; what is refused is told, not raised."""
         try:
-            cause = _cause(idempotency_key=idempotency_key, correlation_id=correlation_id, actor=actor)
-            self._require_a_key(definition)
-            run = self._new(definition, check_inputs(definition, inputs), cause)
+            key = _cause(idempotency_key=idempotency_key).get("idempotency_key")
+            run_id = self._new_id() if key is None else identity.keyed_run_id(key)
+            told = {"idempotency_key": idempotency_key, "correlation_id": correlation_id, "actor": actor}
+            run = self.new(definition, inputs, run_id, **told)
             return answer_of(self._runs, self._conduct.begin(run, deadline))
         except Refused as refused:
             return RunResponse(None, error=ErrorReport.of(refused))
@@ -54,20 +55,26 @@ class Start:
         except LedgerConflict:
             return self._recognise(run)
 
-    def _new(self, definition: Definition, inputs: Mapping[str, Any], cause: Mapping[str, str]) -> WorkflowRun:
-        now, key = self._world.clock.now(), cause.get("idempotency_key")
+    def new(self, definition: Definition, inputs: Mapping[str, Any], run_id: str, **cause: str | None) -> WorkflowRun:
+        """A run that is not recorded yet. Raises Refused."""
+        labels = _cause(**cause)
+        self._require_a_key(definition)
         return WorkflowRun.started(
-            identity.new_run_id(now, self._world.chance.entropy(10)) if key is None else identity.keyed_run_id(key),
+            run_id,
             name=definition.name,
             definition=definition.document,
             definition_hash=definition.hash,
-            inputs=inputs,
-            cause=cause,
-            at=now,
+            inputs=check_inputs(definition, inputs),
+            cause=labels,
+            at=self._world.clock.now(),
         )
 
+    def _new_id(self) -> str:
+        return identity.new_run_id(self._world.clock.now(), self._world.chance.entropy(10))
+
     def _require_a_key(self, definition: Definition) -> None:
-        waiting = [step.id for step in definition.steps if step.kind is StepKind.CALLBACK]
+        steps = (step for one in definition.all_of_it() for step in one.steps)
+        waiting = [step.id for step in steps if step.kind is StepKind.CALLBACK]
         if waiting and not self._tokens.is_configured:
             message = f"the step {waiting[0]!r} waits for a callback: set {SETTING}"
             raise Refused(message, details=[FieldError(f"steps.{waiting[0]}", Code.CONFLICT, message)])

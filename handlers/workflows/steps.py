@@ -68,6 +68,7 @@ class Steps:
             request=request,
             fingerprint=fingerprint(request),
             effect_key=identity.effect_key(action_id),
+            subject=self._validate.subject_of(request),
             at=self._world.clock.now(),
         )
         try:
@@ -90,7 +91,8 @@ class Steps:
             return action
         except NeedsApproval as needed:
             hold = needed.hold
-        action.validate(not_before=options.not_before, expires_at=options.expires_at, at=now)
+        target = None if ready is None else ready.prepared.target
+        action.validate(not_before=options.not_before, expires_at=options.expires_at, target=target, at=now)
         if hold is not None:
             action.put_on_hold(hold, at=now)
         elif ready is not None and deadline is not None and deadline.allows_an_attempt() and self._is_due(action):

@@ -8,6 +8,7 @@ from domain.workflow_ledger import RunLedger
 from handlers.workflows.callbacks import CallBack
 from handlers.workflows.conduct import Conduct
 from handlers.workflows.operate import OperateRuns
+from handlers.workflows.schedules import Schedules
 from handlers.workflows.start import Start
 
 
@@ -18,5 +19,6 @@ class Workflows:
     runs: RunLedger
     conduct: Conduct
     start: Start
+    schedules: Schedules
     operate: OperateRuns
     call_back: CallBack

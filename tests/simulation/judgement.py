@@ -60,6 +60,9 @@ def totals_of(books: Books) -> Counter[str]:
     for run_id, status in books.run_status.items():
         totals["runs"] += 1
         totals[f"run ended: {status}"] += 1
+        parent = books.runs.get(books.runs[run_id][0].says["cause"].get("run", ""))
+        if parent is not None:
+            totals["runs of schedules" if parent[1].kind == "scheduled" else "runs within runs"] += 1
         totals["steps undone"] += sum(1 for event in books.runs[run_id] if event.kind == "step_undone")
     return totals
 

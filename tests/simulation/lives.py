@@ -51,6 +51,9 @@ MAY_STAND: dict[str, frozenset[str]] = {
     "probed": frozenset({"in_doubt"}),
     "reported": ENDED | TAKEN_BACK,
     "late_outcome": frozenset(MAY_FOLLOW) - {"requested", "rejected", "validated"},
+    "legal_hold_placed": frozenset(MAY_FOLLOW),
+    "legal_hold_lifted": frozenset(MAY_FOLLOW),
+    "archived": ENDED,
 }
 """What moves nothing, and while what was the last that did."""
 

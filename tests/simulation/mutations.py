@@ -22,12 +22,13 @@ from domain.lifecycle import Life, Status
 from domain.outcome import CannotTell, Executed, NotExecuted, Outcome, Retry, Succeeded, Unknown
 from domain.policy import Decision, FallBack, InDoubt, Retries, RetryAt
 from domain.standing import Standing
+from domain.workflow_events import RunLife
 from domain.workflow_standing import RunStanding, StepStatus, UndoStatus
 from handlers.advance import Advance
 from handlers.compensate import Compensate
 from handlers.execute import Execute
 from handlers.receive import Receive
-from handlers.workflows import conduct
+from handlers.workflows import conduct, timetable
 from handlers.workflows.conduct import Conduct
 from handlers.workflows.start import Start
 from tests.simulation.processes import RunHolders
@@ -367,10 +368,53 @@ def _only_needs_matter(_: Broken) -> Broken:
 
 
 def _run_key_ignored(new: Broken) -> Broken:
-    def broken(self: Any, definition: Any, inputs: Any, cause: Any) -> Any:
-        return new(self, definition, inputs, {name: word for name, word in cause.items() if name != "idempotency_key"})
+    return lambda self, definition, inputs, run_id, **cause: new(self, definition, inputs, self._new_id(), **cause)
+
+
+def _a_failed_run_has_done_nothing(_: Broken) -> Broken:
+    return lambda self, step: step not in self.otherwise and step in (self.acted | self.nested)
+
+
+def _nothing_of_a_rollback(pass_on: Broken) -> Broken:
+    def broken(run: Any, child: Any, *, at: datetime) -> None:
+        if run.rollback is None:
+            pass_on(run, child, at=at)
 
     return broken
+
+
+def _the_first_word_is_the_last(learn_of_run: Broken) -> Broken:
+    def broken(run: Any, step: str, child: Any, *, at: datetime) -> None:
+        if step not in run.ended:
+            learn_of_run(run, step, child, at=at)
+
+    return broken
+
+
+def _whatever_comes_begins(_: Broken) -> Broken:
+    return lambda run, timetable, moment, now: None
+
+
+def _moment_stays(table: Any) -> Any:
+    """What has come comes again."""
+    came = table[RunLife.MOMENT_CAME]
+
+    def broken(self: Any, event: Any) -> None:
+        before = self.next_moment
+        came(self, event)
+        self.next_moment = before if event.why is None else self.next_moment
+
+    return {**table, RunLife.MOMENT_CAME: broken}
+
+
+def _nobody_waits(table: Any) -> Any:
+    came = table[RunLife.MOMENT_CAME]
+
+    def broken(self: Any, event: Any) -> None:
+        came(self, event)
+        self.queued = None
+
+    return {**table, RunLife.MOMENT_CAME: broken}
 
 
 WORKFLOW_MUTATIONS = (
@@ -384,7 +428,16 @@ WORKFLOW_MUTATIONS = (
         "a rollback ends at what is irreversible", workflow_progress, "_backwards", _stops_at_the_first_irreversible
     ),
     Mutation("one need is enough", workflow_progress, "_ready", _only_needs_matter),
-    Mutation("an idempotency key of a run is ignored", Start, "_new", _run_key_ignored),
+    Mutation("an idempotency key of a run is ignored", Start, "new", _run_key_ignored),
+    Mutation("the end of a run is told to no parent", Conduct, "_passed_upwards", lambda _: lambda self, run, _: run),
+    Mutation("a run is not taken back with its parent", conduct, "pass_on", _nothing_of_a_rollback),
+    Mutation(
+        "a run that failed has done nothing", RunStanding, "_may_have_done_something", _a_failed_run_has_done_nothing
+    ),
+    Mutation("the first end of a run is its last", conduct, "learn_of_run", _the_first_word_is_the_last),
+    Mutation("whatever moment comes begins", timetable, "_why_not", _whatever_comes_begins),
+    Mutation("a moment that has come comes again", RunStanding, "_APPLY", _moment_stays),
+    Mutation("a moment that waits is forgotten", RunStanding, "_APPLY", _nobody_waits),
 )
 """The same of workflow runs: they are looked for in runs that start workflows."""
 

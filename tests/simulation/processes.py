@@ -185,6 +185,10 @@ class Process:
         """Somebody starts a workflow, and waits for so many seconds."""
         return self._workflows.start(definition, {}, Deadline(self.clock, wait), idempotency_key=key)
 
+    def schedule(self, definition: Definition) -> RunResponse:
+        """Somebody has a workflow begin by itself."""
+        return self._workflows.schedules.add(definition, {})
+
     def operate_run(self, verb: str, run_id: str) -> RunResponse:
         """A person acts on a run."""
         act = getattr(self._workflows.operate, verb)

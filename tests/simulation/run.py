@@ -83,6 +83,7 @@ class Run:
         self.gates = MemoryGates()
         self.provider = Provider(self)
         self.workers = Workers(self)
+        self.starters = Starters(self)
         self.slots = [Process(self, f"p{number}.1") for number in range(setup.processes)]
         self._calls = 0
         self._call: Call | None = None
@@ -101,7 +102,7 @@ class Run:
         """Everybody who will come, each at a time of their own."""
         Callers(self).come(self.setup.actions)
         Operators(self).come(self.setup.actions + 3 * self.setup.workflows)
-        Starters(self).come(self.setup.workflows)
+        self.starters.come(self.setup.workflows)
         self._plan_kills()
 
     def finish(self) -> Result:
@@ -134,6 +135,7 @@ class Run:
     def _drain(self) -> None:
         """Whatever is due is done, by a process that is well."""
         well = Process(self, "well")
+        self.starters.end_all_schedules(well)
         for _ in range(MOST_ROUNDS):
             due_at = self.store.next_due(self._waits_for_a_person)
             if due_at is None:

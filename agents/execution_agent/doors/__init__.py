@@ -2,6 +2,7 @@
 
 telling            which door an event came through
 direct, plan       a request, a plan of many, as the payload itself
+undo               one action is taken back, where the settings allow that
 bedrock_function   Bedrock Agents Classic, function details        bedrock_api   the same, API schema
 agentcore          AgentCore Gateway, a Lambda target
 http_api           Function URL, HTTP API (payload 2.0)

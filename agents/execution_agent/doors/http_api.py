@@ -3,6 +3,7 @@
     POST /actions                  carries out the request in the body
     GET  /actions/{id}             where it stands
     GET  /actions/{id}/history     what happened, a list of events
+    POST /actions/{id}/undo        takes it back, where EXECUTION_AGENT_UNDO allows it
 
 An `idempotency-key` header is the key of a request that brings none.
 """
@@ -23,8 +24,10 @@ from agents.execution_agent.doors.resources import (
     history_of,
     refused,
     status_of,
+    taken_back,
     unavailable,
 )
+from agents.execution_agent.doors.undo import undone
 from domain.errors import Code, ConfigurationError, FieldError, LedgerError, MalformedRequest
 from domain.json_text import read_text
 from domain.refusal import refusal as refusal_with
@@ -47,7 +50,9 @@ def broken(event: Any, error: ConfigurationError | LedgerError) -> dict[str, Any
     return _reply(unavailable(error))
 
 
-def _answer(agent: ExecutionAgent, event: Mapping[str, Any], invocation: Invocation) -> Answer:
+def _answer(  # noqa: PLR0911 - one table
+    agent: ExecutionAgent, event: Mapping[str, Any], invocation: Invocation
+) -> Answer:
     method, path = event["requestContext"]["http"].get("method"), _path_of(event)
     match method, path:
         case "POST", ["actions"]:
@@ -56,11 +61,13 @@ def _answer(agent: ExecutionAgent, event: Mapping[str, Any], invocation: Invocat
             return status_of(agent, action_id)
         case "GET", ["actions", action_id, "history"]:
             return history_of(agent, action_id)
-        case _, ["actions"]:
+        case "POST", ["actions", action_id, "undo"]:
+            return _taken_back(agent, action_id, event, invocation)
+        case _, ["actions"] | ["actions", _, "undo"]:
             return _other_method("POST")
         case _, ["actions", _] | ["actions", _, "history"]:
             return _other_method("GET")
-    there_are = "POST /actions, GET /actions/{id}, GET /actions/{id}/history"
+    there_are = "POST /actions, GET /actions/{id}, GET /actions/{id}/history, POST /actions/{id}/undo"
     return refused(HTTPStatus.NOT_FOUND, Code.NOT_FOUND, f"there is nothing at this path; there are {there_are}")
 
 
@@ -76,11 +83,28 @@ def _path_of(event: Mapping[str, Any]) -> list[str]:
     return parts[1:] if stage != "$default" and parts[:1] == [stage] else parts
 
 
+def _taken_back(agent: ExecutionAgent, action_id: str, event: Mapping[str, Any], invocation: Invocation) -> Answer:
+    if not _is_json(_headers_of(event).get("content-type")):
+        return _not_json()
+    try:
+        order = read_text(_body_of(event))
+        if "action_id" in order:
+            message = "the action stands in the path"
+            raise refusal_with([FieldError("action_id", Code.UNKNOWN_FIELD, message)])
+    except MalformedRequest as malformed:
+        return carried_out(refusal(malformed).as_dict())
+    return taken_back(undone(agent, {**order, "action_id": action_id}, invocation, door="http", path=""))
+
+
+def _not_json() -> Answer:
+    message = "the body must be application/json; say so in content-type"
+    return refused(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, Code.MALFORMED, message)
+
+
 def _carried_out(agent: ExecutionAgent, event: Mapping[str, Any], invocation: Invocation) -> Answer:
     headers = _headers_of(event)
     if not _is_json(headers.get("content-type")):
-        message = "the body must be application/json; say so in content-type"
-        return refused(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, Code.MALFORMED, message)
+        return _not_json()
     try:
         body = _body_of(event)
         request = _keyed(read_text(body), headers[KEY]) if KEY in headers else None

@@ -2,7 +2,8 @@
 
 200   it has come to an end, or into doubt: `status` says to which        400   refused, with what to repair
 202   accepted; it goes on by itself                                      404   nobody has heard of it
-503   the agent cannot work now                                           409   the key belongs to another request
+403   no undo through this door                                         409   the key belongs to another request,
+503   the agent cannot work now, or a later release has to                    or it cannot be taken back
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ _REFUSED: Mapping[str, HTTPStatus] = {
     Code.NOT_FOUND: HTTPStatus.NOT_FOUND,
     Code.IDEMPOTENCY_MISMATCH: HTTPStatus.CONFLICT,
     Code.TOO_LARGE: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    Code.NOT_ALLOWED: HTTPStatus.FORBIDDEN,
 }
 
 
@@ -40,9 +42,19 @@ class Answer:
 
 def carried_out(response: dict[str, Any]) -> Answer:
     """The answer to a request, from the response of the contract."""
+    if response["error"] and response["error"]["code"] == Code.UNREADABLE:
+        return Answer(HTTPStatus.SERVICE_UNAVAILABLE, response)
     if response["status"] == Status.REJECTED:
         return Answer(_REFUSED.get(response["error"]["code"], HTTPStatus.BAD_REQUEST), response)
     return Answer(HTTPStatus.OK if response["status"] in _SETTLED else HTTPStatus.ACCEPTED, response)
+
+
+def taken_back(response: dict[str, Any]) -> Answer:
+    """The answer to an order to take an action back. What cannot be taken back, as things are, is a conflict."""
+    error = response["error"]
+    if error and error["code"] in (Code.CONFLICT, Code.IRREVERSIBLE, Code.ARCHIVED):
+        return Answer(HTTPStatus.CONFLICT, response)
+    return carried_out(response)
 
 
 def status_of(agent: ExecutionAgent, action_id: str) -> Answer:

@@ -24,7 +24,7 @@ class Door(Protocol):
         ...
 
 
-def door_of(event: object, context: object) -> Door:  # noqa: PLR0911 - one table
+def door_of(event: object, context: object) -> Door:  # noqa: C901, PLR0911 - one table
     """The door of this event: its module. Cheap however large the event is, and never raises."""
     # First, because the event is then the tool's arguments, which may have any names.
     if TOOL_NAME in custom_of(context):
@@ -38,6 +38,10 @@ def door_of(event: object, context: object) -> Door:  # noqa: PLR0911 - one tabl
             from agents.execution_agent.doors import plan
 
             return plan
+        case {"undo": _}:
+            from agents.execution_agent.doors import undo
+
+            return undo
         case {"messageVersion": _, "actionGroup": _, "function": _}:
             from agents.execution_agent.doors import bedrock_function
 

@@ -50,7 +50,7 @@ def cli(tmp_path: Path) -> Cli:
 
 @pytest.fixture
 def run_id(cli: Cli) -> str:
-    told = document(cli("run", "-", "--input", "to=a@example.com", "--wait", "1", "--json", stdin=GREETING))
+    told = document(cli("run", "-", "--input", "to=a@example.com", "--wait", "30", "--json", stdin=GREETING))
     found: str = told["run_id"]
     return found
 
@@ -73,6 +73,43 @@ def test_a_run_is_drawn_for_a_page(cli: Cli, run_id: str) -> None:
     assert drawn[0] == "flowchart TD"
     assert '    s0["first<br/>send_email<br/>succeeded"]:::succeeded' in drawn
     assert "    s1 --> s2" in drawn
+
+
+def test_a_run_is_drawn_as_a_picture(cli: Cli, run_id: str) -> None:
+    drawn = cli("show", run_id, "--format", "svg").stdout
+    assert drawn.startswith("<svg ")
+    assert drawn.endswith("</svg>\n")
+    assert ">✓ first</text>" in drawn
+
+
+def test_the_files_that_a_definition_starts_are_read_beside_it(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "parts").mkdir()
+    (tmp_path / "parts" / "mail.json").write_text(GREETING)
+    given = {"to": "a@example.com"}
+    whole = {"name": "whole", "steps": [{"id": "mails", "workflow": "parts/mail.json", "with": given}]}
+    file = tmp_path / "whole.json"
+    file.write_text(json.dumps(whole))
+    told = document(cli("run", str(file), "--wait", "30", "--json"))
+    assert [(one["uses"], one["status"]) for one in told["steps"]] == [("parts/mail.json", "running")]
+    child = told["steps"][0]["run_id"]
+    assert f"▶ mails  parts/mail.json  running  {child}" in cli("show", told["run_id"]).stdout
+    assert "✓ first" in cli("show", child).stdout
+    from_nowhere = cli("run", "-", "--json", stdin=json.dumps(whole))
+    assert "there is no file parts/mail.json; there is none" in document(from_nowhere)["error"]["message"]
+
+
+def test_schedules_are_added_listed_and_removed(cli: Cli) -> None:
+    text = json.dumps({**json.loads(GREETING), "schedule": {"cron": "0 9 * * MON-FRI", "timezone": "Europe/Berlin"}})
+    words = ("schedule", "add", "-", "--input", "to=a@example.com")
+    added = document(cli(*words, "--json", stdin=text))
+    assert (added["status"], added["schedule"]["next"][14:16]) == ("scheduled", "00")
+    assert document(cli(*words, "--json", stdin=text))["duplicate"]
+    assert document(cli("schedule", "list", "--json"))[0]["run_id"] == added["run_id"]
+    assert f"The next run begins at {added['schedule']['next']}." in cli("schedule", "list").stdout
+    assert cli("schedule", "add", "-", "--input", "to=b@example.com", stdin=text).exit_code == 1
+    removed = cli("schedule", "remove", added["run_id"], *ADA)
+    assert (removed.exit_code, "No run will begin any more." in removed.stdout) == (0, True)
+    assert document(cli("schedule", "list", "--json")) == []
 
 
 def test_inputs_are_json_where_they_are_json_and_text_where_not(cli: Cli) -> None:

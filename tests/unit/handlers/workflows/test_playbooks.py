@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from adapters.templates import Templates
+from adapters.workflow_files import WorkflowFiles
 from agents.execution_agent.config import ACTIONS
 from domain.request import read_request
 from domain.validators.parameters import read_parameters
@@ -35,6 +36,7 @@ INPUTS: Mapping[str, Mapping[str, Any]] = {
         "risk": 0.7,
     },
     "two_reminders": {"customer_name": "Acme Inc.", "recipient": "customer@example.com"},
+    "weekly_reminders": {"customer_name": "Acme Inc.", "recipient": "customer@example.com"},
     "onboarding": {
         "account_name": "Acme Inc.",
         "plan": "business",
@@ -51,7 +53,7 @@ RESULTS: Mapping[str, Mapping[str, Any]] = {
 
 
 def playbook(name: str) -> Definition:
-    return read_definition((PLAYBOOKS / f"{name}.yaml").read_bytes(), ACTION_TYPES)
+    return read_definition((PLAYBOOKS / f"{name}.yaml").read_bytes(), ACTION_TYPES, WorkflowFiles(PLAYBOOKS))
 
 
 def context_of(definition: Definition, **statuses: str) -> dict[str, Any]:

@@ -14,9 +14,19 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from domain.errors import InvalidDefinition, Problem
-from domain.workflow_definition import Definition, OnFailure, Route, StepKind, definition_of
+from domain.workflow_definition import (
+    CatchUp,
+    Definition,
+    OnFailure,
+    Overlap,
+    Route,
+    StepKind,
+    Timetable,
+    definition_of,
+)
 from handlers.workflows.reading import read_definition
-from tests.workflow_texts import ACTION_TYPES, problems_of, read, steps
+from handlers.workflows.sources import Texts
+from tests.workflow_texts import ACTION_TYPES, FILES, problems_of, read, steps
 
 ROOT = Path(__file__).parents[4]
 
@@ -58,8 +68,11 @@ EVERYTHING = """
         wait_for: callback
         timeout: 1w
       - id: more
-        workflow: other
+        workflow: other.yaml
         with: {who: "${{ steps.answer.result.who }}"}
+    outputs:
+      words: ${{ steps.shout.result.words }}
+    schedule: {cron: 0 9 * * MON-FRI, timezone: Europe/Berlin, overlap: queue}
 """
 
 
@@ -100,8 +113,8 @@ A_WAIT = "- id: a\n  wait: {for: 1d}\n"
             "line 5, description: a string has at most 32768 bytes of UTF-8",
         ),
         (
-            steps("".join(f"- {{id: s{n}, wait: {{for: 1d}}}}\n" for n in range(101))),
-            "line 2, steps: must have 100 members at most",
+            steps("".join(f"- {{id: s{n}, wait: {{for: 1d}}}}\n" for n in range(1_001))),
+            "line 2, steps: must have 1000 members at most",
         ),
         (
             steps(f"- id: a\n  uses: shout\n  with: {{text: \"${{{{ '{'x' * 1_000}' }}}}\"}}"),
@@ -162,11 +175,9 @@ def test_no_more_problems_are_told_than_anybody_reads() -> None:
 
 
 def test_a_workflow_that_nobody_knows_is_none_to_start() -> None:
-    text = steps("- id: a\n  workflow: other")
+    text = steps("- id: a\n  workflow: other.yaml\n  with: {who: Ada}")
     assert problems_of(text) == []
-    assert problems_of(text, workflows=()) == [
-        "line 4, steps.0.workflow: there is no workflow 'other'; there is none",
-    ]
+    assert problems_of(text, files={}) == ["line 4, steps.0.workflow: there is no file other.yaml; there is none"]
 
 
 # Sound
@@ -198,7 +209,10 @@ def test_everything_that_a_definition_can_say_is_read() -> None:
     assert (by_id["pause"].kind, by_id["pause"].wait_for) == (StepKind.WAIT, timedelta(days=2))
     assert by_id["first_day"].wait_until == "${{ inputs.day }}T08:00:00Z"
     assert (by_id["answer"].kind, by_id["answer"].timeout) == (StepKind.CALLBACK, timedelta(weeks=1))
-    assert (by_id["more"].kind, by_id["more"].workflow) == (StepKind.WORKFLOW, "other")
+    assert (by_id["more"].kind, by_id["more"].file) == (StepKind.WORKFLOW, "other.yaml")
+    assert definition.pinned(by_id["more"]).name == "other"
+    assert definition.outputs == {"words": "${{ steps.shout.result.words }}"}
+    assert definition.schedule == Timetable(("0 9 * * MON-FRI",), "Europe/Berlin", CatchUp.LATEST, Overlap.QUEUE)
     assert by_id["more"].parameters == {"who": "${{ steps.answer.result.who }}"}
     assert by_id["more"].needs == ("answer",)
 
@@ -300,8 +314,42 @@ def test_to_name_the_token_of_a_callback_is_no_reason_to_wait_for_it() -> None:
 
 def test_the_document_is_a_definition_itself_and_the_same_one() -> None:
     definition = read(EVERYTHING)
-    assert read(json.dumps(definition.document).encode()) == definition
     assert definition_of(definition.document) == definition
+    alone = dict(definition.document)
+    # What is pinned is no text that somebody could write.
+    alone["steps"] = [step for step in alone["steps"] if step["id"] != "more"]
+    del alone["workflows"]
+    again = read(json.dumps(alone).encode())
+    assert (again, again.document) == (definition_of(alone), alone)
+
+
+def test_what_is_pinned_is_what_was_read_and_nothing_else() -> None:
+    definition = read(steps("- id: a\n  workflow: deep/4.yaml"))
+    (deep,) = definition.pinned(definition.steps[0]).steps
+    assert deep.file == "deep/5.yaml"
+    assert [one.name for one in definition.all_of_it()] == ["w", "deep", "deep"]
+    document = json.loads(json.dumps(definition.document))
+    (pinned,) = document["workflows"].values()
+    pinned["name"] = "another"
+    with pytest.raises(InvalidDefinition):
+        definition_of(document).pinned(definition.steps[0])
+
+
+def test_each_file_is_read_once_and_no_more_than_fifty() -> None:
+    class Counted(Texts):
+        reads = 0
+
+        def text_of(self, path: str) -> bytes:
+            self.reads += 1
+            return super().text_of(path)
+
+    twice = Counted(FILES)
+    text = steps("- id: a\n  workflow: deep/4.yaml\n- id: b\n  workflow: deep/5.yaml\n- id: c\n  workflow: deep/5.yaml")
+    read_definition(text.encode(), ACTION_TYPES, twice)
+    assert twice.reads == 2
+    many = {f"f{number}.yaml": FILES["deep/5.yaml"] for number in range(51)}
+    text = steps("\n".join(f"- id: s{number}\n  workflow: f{number}.yaml" for number in range(51)))
+    assert problems_of(text, many) == ["line 104, steps.50.workflow: a workflow starts at most 50 others, all in all"]
 
 
 def test_a_stored_document_is_read_when_nobody_knows_its_names_any_more() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from domain.outcome import Permanent, Retry, Unknown
+from projections.news import news_of
 from tests.workflow_house import ADA, House, step, workflow
 
 NEVER = Permanent("http_404", "no such thing")
@@ -312,6 +313,33 @@ def test_a_failed_compensation_that_is_redriven_completes_the_rollback() -> None
     house.agent.redrive(compensation, **ADA)
     house.drive()
     assert (house.status(run), house.agent.workflow_status(run["run_id"])["remaining"]) == ("compensated", [])
+
+
+def test_a_failed_compensation_has_an_owner_and_is_listed_until_somebody_has_redriven_it() -> None:
+    house = House()
+    house.desk.script["undo b"] = [NEVER]
+    text = workflow(step("a"), step("b"))
+    run = house.agent.start_workflow_run(text, actor="grace")
+    undone = house.agent.undo_run(run["run_id"], **ADA)
+    needs = {"steps": ["b"], "why": "its compensation failed: redrive that when the cause is mended", "owner": "ada"}
+    assert (undone["status"], undone["needs_operator"]) == ("partially_compensated", needs)
+    (listed,) = house.agent.list_actions("compensation_failed")
+    assert listed["action_id"] == house.action(run, "b")
+    assert news_of(house.agent._parts.ledger.load(listed["action_id"])).title == "Action Compensation Failed"
+    house.agent.redrive(house.agent.status(listed["action_id"])["result"]["compensation"], **ADA)
+    house.drive()
+    assert house.agent.workflow_status(run["run_id"])["needs_operator"] is None
+    assert house.agent.list_actions("compensation_failed") == []
+
+
+def test_what_nobody_asked_to_take_back_belongs_to_whoever_started_the_run() -> None:
+    house = House()
+    house.desk.script |= {"undo a": [NEVER], "b": [NEVER]}
+    failing = step("b", needs=["a"], on_failure="rollback")
+    run = house.agent.start_workflow_run(workflow(step("a"), failing), actor="grace")
+    assert run["needs_operator"]["owner"] == "grace"
+    house.desk.script |= {"undo a": [NEVER], "b": [NEVER]}
+    assert house.start(step("a"), failing)["needs_operator"]["owner"] is None
 
 
 def test_a_failed_step_that_succeeds_after_the_rollback_is_taken_back_as_well() -> None:

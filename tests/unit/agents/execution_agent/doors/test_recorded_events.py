@@ -16,7 +16,18 @@ from tests.house import settings
 from tests.lambda_calls import Context
 
 EVENTS = Path(__file__).parents[5] / "infra" / "events"
-DOORS = ("direct", "plan", "bedrock_function", "bedrock_api", "agentcore", "http", "sqs", "eventbridge", "unknown")
+DOORS = (
+    "direct",
+    "plan",
+    "undo",
+    "bedrock_function",
+    "bedrock_api",
+    "agentcore",
+    "http",
+    "sqs",
+    "eventbridge",
+    "unknown",
+)
 NAMES = sorted(
     name for path in EVENTS.glob("*.reply.json") if (name := path.name.removesuffix(".reply.json")).startswith(DOORS)
 )
