@@ -8,19 +8,23 @@ import json
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from importlib import import_module
 from pathlib import Path
+from pkgutil import iter_modules
 from random import Random
 from typing import Any
 
 from tests.engines import local_aws_environment, ministack_engine
 from tests.storm import crowd, outages, restart, twins, zombies
 from tests.storm.kills import Storm
+from tests.storm.performances import read_for_the_first_time
+from tests.storm.plan import PLAIN, UNDOS
 from tests.storm.plants import PLANTS, SOUND
 from tests.storm.processes import WrongEnd, run
 from tests.storm.report import lines_of, points_left_out
+from tests.storm.runs import RunStorm
 from tests.storm.sink import running_sink
 from tests.storm.stage import Stage
 
@@ -28,9 +32,11 @@ WORKPLACE = Path(".execution-agent")
 """On the disk that ledgers are on."""
 ON_DYNAMODB = 40
 """Of so many kills on both engines, one is on DynamoDB: a lease has to lapse there."""
+ONE_IN = {"undos": 20, "runs": 10}
+"""Of so many kills at points, one is in these parts; the others are in plain actions."""
 IN_A_CROWD = 50
-"""Of so many kills on SQLite, one is at no chosen point."""
-ENOUGH_FOR_EVERY_POINT = 500
+"""Of so many kills on SQLite, one more is at no chosen point."""
+ENOUGH_FOR_EVERY_POINT = {"kills": 500, "undos": 500, "runs": 1_000}
 """Kills on one engine that leave no excuse for a point that was left out."""
 PROGRESS_EVERY = 5.0
 """Seconds."""
@@ -61,9 +67,22 @@ def main() -> None:
 
 
 def _kills(stage: Stage, options: argparse.Namespace) -> None:
-    shares = _shares(options)
-    lanes = [lane for engine, kills in shares.items() for lane in Storm(stage, engine, kills).lanes()]
-    run(lanes, _Progress(stage))
+    shares = _shares("kills", options)
+    _run_all(stage, [Storm(stage, engine, kills, PLAIN[engine]) for engine, kills in shares.items()])
+
+
+def _undos(stage: Stage, options: argparse.Namespace) -> None:
+    shares = _shares("undos", options)
+    _run_all(stage, [Storm(stage, engine, kills, UNDOS[engine]) for engine, kills in shares.items()])
+
+
+def _runs(stage: Stage, options: argparse.Namespace) -> None:
+    shares = _shares("runs", options)
+    _run_all(stage, [RunStorm(stage, engine, kills) for engine, kills in shares.items()])
+
+
+def _run_all(stage: Stage, storms: Sequence[Storm | RunStorm]) -> None:
+    run([lane for storm in storms for lane in storm.lanes()], _Progress(stage))
 
 
 def _crowd(stage: Stage, options: argparse.Namespace) -> None:
@@ -97,6 +116,8 @@ PARTS: Mapping[str, Callable[[Stage, argparse.Namespace], None]] = {
     "zombies": _zombies,
     "outages": _outages,
     "crowd": _crowd,
+    "undos": _undos,
+    "runs": _runs,
     "kills": _kills,
 }
 
@@ -119,12 +140,14 @@ def _engines(options: argparse.Namespace) -> tuple[str, ...]:
     return ("sqlite", "dynamodb") if options.engine == "both" else (options.engine,)
 
 
-def _shares(options: argparse.Namespace) -> Mapping[str, int]:
-    """Kills at points, by engine."""
+def _shares(part: str, options: argparse.Namespace) -> Mapping[str, int]:
+    """The kills of a part, by engine."""
+    others = {name: options.kills // one_in for name, one_in in ONE_IN.items() if name in (options.part or PARTS)}
+    kills = others.get(part, options.kills - sum(others.values()))
     if options.engine != "both":
-        return {options.engine: options.kills}
-    on_dynamodb = options.kills // ON_DYNAMODB
-    return {"dynamodb": on_dynamodb, "sqlite": options.kills - on_dynamodb}
+        return {options.engine: kills}
+    on_dynamodb = kills // ON_DYNAMODB
+    return {"dynamodb": on_dynamodb, "sqlite": kills - on_dynamodb}
 
 
 @contextmanager
@@ -146,10 +169,16 @@ def _stage(options: argparse.Namespace, began: float) -> Iterator[Stage]:
 
 def _make_forks_cheap() -> None:
     """What children need is imported here, and no collection touches it any more."""
-    for imported_late in ("encodings.ascii", "handlers.work", "tenacity"):
+    for imported_late in ("encodings.ascii", "handlers.work", "tenacity", *_modules_of_workflows()):
         import_module(imported_late)
+    read_for_the_first_time()
     gc.collect()
     gc.freeze()
+
+
+def _modules_of_workflows() -> Iterator[str]:
+    package = import_module("handlers.workflows")
+    return (f"{package.__name__}.{module.name}" for module in iter_modules(package.__path__))
 
 
 class _Progress:
@@ -183,10 +212,11 @@ def _lacks(stage: Stage, options: argparse.Namespace) -> Iterator[str]:
         yield f"{findings.kills.total()} kills, asked for {options.kills}"
     if findings.actions < actions:
         yield f"{findings.actions} actions, asked for {actions}"
-    for engine, kills in _shares(options).items():
-        left_out = points_left_out(findings, engine) if kills >= ENOUGH_FOR_EVERY_POINT else []
-        if left_out:
-            yield f"nobody was killed on {engine} at {', '.join(left_out)}"
+    for part, enough in ENOUGH_FOR_EVERY_POINT.items():
+        for engine, kills in _shares(part, options).items():
+            left_out = points_left_out(findings, part, engine) if kills >= enough else []
+            if left_out:
+                yield f"nobody was killed on {engine} at {', '.join(left_out)}"
 
 
 def _as_json(stage: Stage, seconds: float, passed: bool, lacks: list[str]) -> dict[str, Any]:
@@ -200,6 +230,8 @@ def _as_json(stage: Stage, seconds: float, passed: bool, lacks: list[str]) -> di
         "in_doubt": findings.in_doubt,
         "zombies": findings.zombies,
         "outages": findings.outages,
+        "runs": findings.runs,
+        "by_part": dict(findings.parts),
         "violations": [violation.kind for violation in findings.violations],
         "figures": {figure.name: [figure.value, figure.is_kept] for figure in findings.figures},
     }

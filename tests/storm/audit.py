@@ -15,7 +15,23 @@ from tests.storm.story import Story
 
 SETTLED = frozenset({SUCCEEDED, FAILED, IN_DOUBT, ABSENT})
 
-GRAVEST = ("lost", "duplicate effect", "broken store", "effect that nobody ordered", "not settled")
+ASKED_WHERE = {
+    ABSENT: "succeeded",
+    SUCCEEDED: "compensated",
+    FAILED: "compensation_failed",
+    IN_DOUBT: "compensating",
+}
+"""Where an action stands that is to be taken back, by what became of its compensation."""
+
+GRAVEST = (
+    "lost",
+    "duplicate effect",
+    "broken store",
+    "effect that nobody ordered",
+    "orphan action",
+    "undone out of turn",
+    "not settled",
+)
 """What a reader wants to see first."""
 
 
@@ -42,7 +58,10 @@ class Told:
     answers: list[Said] = field(default_factory=list)
     status: str = ABSENT
     history: list[Said] = field(default_factory=list)
+    asked: str = ABSENT
+    """The status of the action that was asked for: another one where the story is that of an undo."""
     seen: Sequence[Seen] = ()
+    seen_of_asked: Sequence[Seen] = ()
     remarks: list[str] = field(default_factory=list)
     """What went otherwise than it was planned."""
 
@@ -69,6 +88,7 @@ def gather(said: Iterable[Said], told: defaultdict[str, Told]) -> None:
             about = told[what["key"]]
             about.history = what["history"]
             about.status = what["status"]["status"] if about.history else ABSENT
+            about.asked = what["asked"]
 
 
 def check(story: Story, told: Told, expected: Fate | None) -> Violation | None:
@@ -89,6 +109,9 @@ def _wrongs(story: Story, told: Told, expected: Fate | None) -> Iterable[tuple[s
     yield "failure with effect", told.status == FAILED and fate.effects > 0
     yield "answer not kept", any(_is_settled(answer) and answer["status"] != told.status for answer in told.answers)
     yield "duplicate not recognised", sum(not answer["duplicate"] for answer in told.answers) > 1
+    if story.way.is_undo:
+        yield "undo not heard of", told.asked != ASKED_WHERE[told.status]
+        yield "effect that was not asked for", [seen.took_effect for seen in told.seen_of_asked] != [True]
     if expected is not None:
         yield "wrong doubt", (told.status == IN_DOUBT) != (expected.status == IN_DOUBT)
         yield "wrong end", fate != expected

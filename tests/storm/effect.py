@@ -65,42 +65,58 @@ class IdempotentByKey(_Effect):
 ACTIONS = (AtMostOnce, AtLeastOnce, IdempotentByKey)
 
 
-class SinkSender:
-    """One request on a connection of its own; every answer in its class."""
+class NotConnected(Exception):
+    """Nothing has left."""
+
+
+class Wire:
+    """One request on a connection of its own, with points on its way."""
 
     def __init__(self, path: str, points: Points) -> None:
         self._path = path
         self._points = points
 
-    def __call__(self, attempt: Attempt, delivery: Delivery, behaviour: Behaviour) -> Outcome:
-        self._points.reach(BEFORE_CONNECT, attempt.action_id)
+    def exchange(self, action_id: str, request: bytes, patience: float = PATIENCE) -> bytes:
+        """The answer, or as much of it as came. Raises NotConnected; OSError where none came in time."""
+        self._points.reach(BEFORE_CONNECT, action_id)
         with socket.socket(socket.AF_UNIX) as connection:
             connection.settimeout(PATIENCE)
             try:
                 connection.connect(self._path)
             except OSError as error:
-                return Retry("not_connected", type(error).__name__)
+                raise NotConnected(type(error).__name__) from error
             try:
-                outcome = self._exchange(connection, attempt, delivery, behaviour)
-            except OSError as error:
-                outcome = Unknown("no_answer", type(error).__name__)
-        self._points.reach(ANSWERED, attempt.action_id)
-        return outcome
+                return self._exchange(connection, action_id, request, patience)
+            finally:
+                self._points.reach(ANSWERED, action_id)
 
-    def _exchange(
-        self, connection: socket.socket, attempt: Attempt, delivery: Delivery, behaviour: Behaviour
-    ) -> Outcome:
-        request = _request(attempt, delivery, behaviour)
+    def _exchange(self, connection: socket.socket, action_id: str, request: bytes, patience: float) -> bytes:
         half = len(request) // 2
         connection.sendall(request[:half])
-        self._points.reach(HALF_SENT, attempt.action_id)
+        self._points.reach(HALF_SENT, action_id)
         connection.sendall(request[half:])
         # The first byte of the answer: from here on the receiver has taken it down.
         connection.recv(1, socket.MSG_PEEK)
-        self._points.reach(DELIVERED, attempt.action_id)
-        if behaviour is Behaviour.SILENCE:
-            connection.settimeout(PATIENCE_WITH_SILENCE)
-        return _outcome(b"".join(iter(lambda: connection.recv(65_536), b"")), attempt)
+        self._points.reach(DELIVERED, action_id)
+        connection.settimeout(patience)
+        return b"".join(iter(lambda: connection.recv(65_536), b""))
+
+
+class SinkSender:
+    """Sends to the sink; every answer in its class."""
+
+    def __init__(self, path: str, points: Points) -> None:
+        self._wire = Wire(path, points)
+
+    def __call__(self, attempt: Attempt, delivery: Delivery, behaviour: Behaviour) -> Outcome:
+        patience = PATIENCE_WITH_SILENCE if behaviour is Behaviour.SILENCE else PATIENCE
+        try:
+            answer = self._wire.exchange(attempt.action_id, _request(attempt, delivery, behaviour), patience)
+        except NotConnected as error:
+            return Retry("not_connected", str(error))
+        except OSError as error:
+            return Unknown("no_answer", type(error).__name__)
+        return _outcome(answer, attempt)
 
 
 def _request(attempt: Attempt, delivery: Delivery, behaviour: Behaviour) -> bytes:
@@ -114,15 +130,19 @@ def _request(attempt: Attempt, delivery: Delivery, behaviour: Behaviour) -> byte
 
 
 def _outcome(answer: bytes, attempt: Attempt) -> Outcome:
-    """The status after the interim one, if the whole of it came."""
-    final = answer.partition(b"\r\n\r\n")[2]
-    head, end_of_head, _ = final.partition(b"\r\n\r\n")
-    match head[9:12] if end_of_head else b"":
-        case b"200":
+    match status_of(answer):
+        case 200:
             return Succeeded({"effect": attempt.effect_key}, reference=attempt.effect_key)
-        case b"429":
+        case 429:
             return Retry("http_429", "not now")
-        case b"422":
+        case 422:
             return Permanent("http_422", "never")
         case _:
             return Unknown("no_answer", f"{len(answer)} bytes of an answer")
+
+
+def status_of(answer: bytes) -> int | None:
+    """The status after the interim one, None unless the whole of it came."""
+    final = answer.partition(b"\r\n\r\n")[2]
+    head, end_of_head, _ = final.partition(b"\r\n\r\n")
+    return int(head[9:12]) if end_of_head else None

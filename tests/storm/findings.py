@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from domain.policy import Delivery
 from tests.storm.audit import Told, Violation
 from tests.storm.model import IN_DOUBT
+from tests.storm.run_audit import Told as RunTold
 from tests.storm.story import Story
 
 ENOUGH = 10
@@ -33,10 +34,16 @@ class Findings:
 
     kills: Counter[str] = field(default_factory=Counter)
     """By engine."""
+    parts: Counter[str] = field(default_factory=Counter)
+    """By the part of the storm, where there was a point."""
     points: Counter[tuple[str, str]] = field(default_factory=Counter)
     """The same by engine and point, where it was a point."""
     matrix: dict[tuple[str, str], dict[Delivery, Cell]] = field(default_factory=dict)
     """What became of the plain stories, by who carried them out and the point of the last kill."""
+    run_matrix: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
+    """What became of the runs, by the append or the send in which a process of theirs was the last to die."""
+    runs: int = 0
+    steps: int = 0
     actions: int = 0
     answers: int = 0
     requests: int = 0
@@ -52,11 +59,15 @@ class Findings:
     def is_enough(self) -> bool:
         return len(self.violations) >= ENOUGH
 
-    def add_kill(self, engine: str, point: str | None = None) -> None:
-        """A process was killed, at a point or at any moment."""
+    def add_kill(self, engine: str) -> None:
+        """A process was killed at any moment."""
         self.kills[engine] += 1
-        if point is not None:
-            self.points[engine, point] += 1
+
+    def add_kill_at(self, point: str, engine: str, part: str) -> None:
+        """A process of this part of the storm was killed at a point."""
+        self.add_kill(engine)
+        self.points[engine, point] += 1
+        self.parts[part] += 1
 
     def add_violation(self, kind: str, story: str) -> None:
         self.violations.append(Violation(kind, story))
@@ -69,6 +80,18 @@ class Findings:
         self.requests += fate.requests
         self.effects += fate.effects
         self.in_doubt += fate.status == IN_DOUBT
+
+    def add_run(self, told: RunTold) -> None:
+        """A run, as it stands in the end."""
+        self.runs += 1
+        self.steps += len(told.plot.steps)
+        self.answers += len(told.answers)
+        self.actions += len(told.actions)
+        self.requests += sum(len(seen) for seen in told.seen.values())
+        self.effects += sum(len(told.effects(action_id)) for action_id in told.seen)
+        self.in_doubt += sum(life["status"] == IN_DOUBT for life in told.actions.values())
+        if told.deaths:
+            self.run_matrix[told.deaths[-1].partition(":")[0]][told.status] += 1
 
     def add_to_matrix(self, story: Story, told: Told) -> None:
         """What came of a death, where nothing else troubled the action."""

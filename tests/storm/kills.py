@@ -6,6 +6,7 @@ import signal
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from itertools import count
 from typing import TypeAlias
 
@@ -13,16 +14,17 @@ from tests.storm.audit import Told, gather
 from tests.storm.errands import Audit, Errand
 from tests.storm.findings import Findings
 from tests.storm.places import DynamoDBPlace, Place
-from tests.storm.plan import calm_story, stories
+from tests.storm.plan import Repertoire, calm_story, stories
 from tests.storm.points import Kill
 from tests.storm.processes import Ended, Lane, Pause
 from tests.storm.stage import Stage
-from tests.storm.story import Story, Way
+from tests.storm.story import Story
 
 CALM_TO_A_STORY = 2
 """Actions that a process carries out before the one that it dies in."""
 BATCH: Mapping[str, int] = {"sqlite": 50, "dynamodb": 25}
 """Deadly stories on one ledger."""
+UNTIL_A_LOOK = timedelta(hours=1)
 LANES: Mapping[str, int] = {"sqlite": 4, "dynamodb": 2}
 """Ledgers at the same time: processes wait for disks, leases and answers."""
 
@@ -36,7 +38,14 @@ class Batch:
     deadly: Sequence[Story]
     calm: Mapping[str, Sequence[Story]]
     """What a process carries out before it begins the story of this key."""
+    pause: timedelta = timedelta(0)
+    """Between two processes: a death between an undo and its compensation is seen by the next look."""
     told: defaultdict[str, Told] = field(default_factory=lambda: defaultdict(Told))
+
+    def next_process(self, errand: Errand) -> Errand:
+        """It works on the ledger later than the one before."""
+        self.place.ahead += self.pause
+        return errand
 
     @property
     def all(self) -> list[Story]:
@@ -49,7 +58,7 @@ class Batch:
     def hear_killed(self, ended: Ended, story: Story, kill: Kill) -> None:
         gather(ended.said, self.told)
         if ended.by == signal.SIGKILL:
-            self.findings.add_kill(self.place.engine, kill.point)
+            self.findings.add_kill_at(kill.point, self.place.engine, "undos" if story.way.is_undo else "kills")
         else:
             self.told[story.key].remarks.append(f"it did not die at {kill}; it ended by {ended.by} {ended.raised}")
 
@@ -63,13 +72,14 @@ TellBatch: TypeAlias = Callable[[Batch], Lane]
 class Storm:
     """One engine's share of the kills."""
 
-    def __init__(self, stage: Stage, engine: str, kills: int) -> None:
+    def __init__(self, stage: Stage, engine: str, kills: int, repertoire: Repertoire) -> None:
         self._stage = stage
         self._engine = engine
         self._kills = kills
+        self._repertoire = repertoire
         self._planned = 0
         self._timeout = stage.new_place(engine).timeout
-        self._stories = stories(engine, self._timeout, stage.chance)
+        self._stories = stories(repertoire, engine, self._timeout, stage.chance)
         self._numbers = count()
 
     def lanes(self) -> list[Lane]:
@@ -96,10 +106,11 @@ class Storm:
             deadly.append(next(self._stories))
             self._planned += len(deadly[-1].kills)
         calm = {story.key: [self._calm_story() for _ in range(CALM_TO_A_STORY)] for story in deadly}
-        return Batch(self._stage.new_place(self._engine), self._stage.findings, deadly, calm)
+        pause = UNTIL_A_LOOK if any(way.is_undo for way in self._repertoire.ways) else timedelta(0)
+        return Batch(self._stage.new_place(self._engine), self._stage.findings, deadly, calm, pause)
 
     def _calm_story(self) -> Story:
-        return calm_story(f"calm-{self._engine}-{next(self._numbers)}", self._timeout, self._stage.chance)
+        return calm_story(f"calm-{self._repertoire.name}-{next(self._numbers)}", self._timeout, self._stage.chance)
 
 
 def _on_sqlite(batch: Batch) -> Lane:
@@ -109,9 +120,9 @@ def _on_sqlite(batch: Batch) -> Lane:
         for number, kill in enumerate(story.kills):
             begin = () if number else batch.begun_with(story)
             errand = Errand(batch.place, ask_again=before, drain=True, begin=begin, killed=(story, kill))
-            batch.hear_killed((yield errand), story, kill)
+            batch.hear_killed((yield batch.next_process(errand)), story, kill)
             before = _asking_again(story)
-    batch.hear((yield Errand(batch.place, ask_again=before, drain=True)))
+    batch.hear((yield batch.next_process(Errand(batch.place, ask_again=before, drain=True))))
 
 
 def _on_dynamodb(batch: Batch) -> Lane:
@@ -123,9 +134,10 @@ def _on_dynamodb(batch: Batch) -> Lane:
             if number < len(story.kills):
                 kill = story.kills[number]
                 errand = _successor(batch, story, kill) if number else _first(batch, story, kill)
-                batch.hear_killed((yield errand), story, kill)
+                batch.hear_killed((yield batch.next_process(errand)), story, kill)
         yield Pause(batch.place.lease)
-    batch.hear((yield Errand(batch.place, ask_again=_asking_again(*batch.deadly), drain=True)))
+    last = Errand(batch.place, ask_again=_asking_again(*batch.deadly), drain=True)
+    batch.hear((yield batch.next_process(last)))
 
 
 def _first(batch: Batch, story: Story, kill: Kill) -> Errand:
@@ -137,4 +149,4 @@ def _successor(batch: Batch, story: Story, kill: Kill) -> Errand:
 
 
 def _asking_again(*stories: Story) -> list[Story]:
-    return [story for story in stories if story.way is Way.CALLER_AGAIN]
+    return [story for story in stories if story.way.asks_again]

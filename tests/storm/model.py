@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from domain.policy import Delivery
 from tests.storm.points import ANSWERED, BEFORE_CONNECT, DELIVERED, HALF_SENT, PHASES, Append, Kill
-from tests.storm.story import RETRIES, TAKES_EFFECT, Behaviour, Story, Way
+from tests.storm.story import RETRIES, TAKES_EFFECT, Behaviour, Story
 
 ABSENT = "never accepted"
 SCHEDULED = "scheduled"
@@ -37,7 +37,7 @@ class Fate:
 
 def fate_of(story: Story, engine: str) -> Fate:
     """What must come of it, once nobody is killed any more and what is due is done."""
-    walk = _Walk(story, engine)
+    walk = _walk(story, engine)
     walk.to_the_end()
     if walk.kills:
         raise ValueError(f"this never comes up: {walk.kills[0]}; {story}")
@@ -46,9 +46,13 @@ def fate_of(story: Story, engine: str) -> Fate:
 
 def points_ahead(story: Story, engine: str) -> list[Kill]:
     """Where the process that follows the story's kills could die, in the order in which it passes the points."""
-    walk = _Walk(story, engine)
+    walk = _walk(story, engine)
     walk.to_the_end()
     return walk.passed
+
+
+def _walk(story: Story, engine: str) -> _Walk:
+    return _UndoWalk(story, engine) if story.way.is_undo else _Walk(story, engine)
 
 
 class _Dead(Exception):
@@ -85,7 +89,7 @@ class _Walk:
         self._go_on()
 
     def _take_over(self) -> None:
-        if self.story.way is Way.CALLER_AGAIN:
+        if self.story.way.asks_again:
             self._ask_again()
         if self.on_disk == ABSENT:
             return
@@ -106,7 +110,7 @@ class _Walk:
 
     def _attempt(self) -> None:
         self._append(Append.INTENT, ATTEMPTED)
-        behaviour = self.story.behaviour_on(self.attempts)
+        behaviour = self._behaviour()
         self._send(behaviour)
         match behaviour:
             case Behaviour.ANSWER:
@@ -117,6 +121,9 @@ class _Walk:
                 self._conclude(Append.OUTCOME, certain=True)
             case _:
                 self._conclude(Append.OUTCOME, certain=False)
+
+    def _behaviour(self) -> Behaviour:
+        return self.story.behaviour_on(self.attempts)
 
     def _send(self, behaviour: Behaviour) -> None:
         self._reach(BEFORE_CONNECT)
@@ -142,10 +149,13 @@ class _Walk:
         for phase in self._phases:
             if phase.kept and not written:
                 written = True
-                self.on_disk = state
-                self.attempts += append is Append.INTENT
-                self._doubted = self._doubted or doubt
+                self._write(append, state, doubt=doubt)
             self._reach(f"{append}:{phase.name}")
+
+    def _write(self, append: Append, state: str, *, doubt: bool) -> None:
+        self.on_disk = state
+        self.attempts += append is Append.INTENT
+        self._doubted = self._doubted or doubt
 
     def _reach(self, point: str) -> None:
         self._counts[point] += 1
@@ -154,3 +164,47 @@ class _Walk:
         if self.kills and self.kills[0] == kill:
             self.kills.popleft()
             raise _Dead
+
+
+class _UndoWalk(_Walk):
+    """The same for a compensation: the action that it takes back says that it is wanted, and hears of its end."""
+
+    def __init__(self, story: Story, engine: str) -> None:
+        super().__init__(story, engine)
+        self._written: set[Append] = set()
+
+    def _begin(self) -> None:
+        self._append(Append.UNDO, ABSENT)
+        self._go_on()
+        self._tell()
+
+    def _take_over(self) -> None:
+        if self.story.way.asks_again:
+            self._ask_again()
+        if Append.UNDO not in self._written:
+            return
+        if self.on_disk == ATTEMPTED:
+            self._conclude(Append.LAPSE, certain=False)
+        self._go_on()
+        self._tell()
+
+    def _ask_again(self) -> None:
+        """It is the same undo; where it has ended, that is told."""
+        if Append.UNDO in self._written:
+            self._tell()
+        else:
+            self._begin()
+
+    def _tell(self) -> None:
+        """First the action that is taken back hears of it, then the compensation knows that it did."""
+        for append in (Append.UNDONE, Append.REPORT):
+            if self.on_disk in (SUCCEEDED, FAILED) and append not in self._written:
+                self._append(append, self.on_disk)
+
+    def _behaviour(self) -> Behaviour:
+        """A webhook knows nothing of attempts that did not reach it."""
+        return self.story.behaviour_on(self.requests + 1)
+
+    def _write(self, append: Append, state: str, *, doubt: bool) -> None:
+        super()._write(append, state, doubt=doubt)
+        self._written.add(append)

@@ -11,11 +11,13 @@ from uuid import uuid4
 
 import apsw
 
-from adapters.system import SystemChance, SystemClock, SystemHolders, UnknownHolders
+from adapters.system import SystemChance, SystemHolders, UnknownHolders
 from agents.execution_agent.agent import ExecutionAgent
 from domain.ports import Holders
+from handlers.actions.call_webhook import CallWebhook
 from tests.fakes import fake_world
 from tests.house import settings
+from tests.storm.clock import ClockAhead
 from tests.storm.dynamodb_watched import WatchedDynamoDBRecorder
 from tests.storm.effect import ACTIONS
 from tests.storm.plants import SOUND, Plant
@@ -24,6 +26,7 @@ from tests.storm.processes import Tell
 from tests.storm.sqlite_watched import WatchedSQLiteRecorder
 from tests.storm.torn_writes import TornWrites
 from tests.storm.watch import Around, Watch
+from tests.storm.webhooks import webhooks_to
 
 
 class Place(ABC):
@@ -37,6 +40,8 @@ class Place(ABC):
 
     def __init__(self, points: Points, plant: Plant) -> None:
         self.points = points
+        self.ahead = timedelta(0)
+        """How much later than now it is for processes that are forked from here on: looks may be far apart."""
         self._plant = plant
 
     @abstractmethod
@@ -76,7 +81,7 @@ class SQLitePlace(Place):
     def open_unwatched(self) -> ExecutionAgent:
         """The same without points, and without what they cost."""
         ledger = {"PERSISTENCE_MODULE": "tests.storm.sqlite_watched", "SQLITE_DBNAME": str(self.path)}
-        return _agent(ledger, SystemHolders(), self.sink, self.points, self._plant)
+        return _with_clock(_agent(ledger, SystemHolders(), self.sink, self.points, self._plant), self.ahead)
 
     def problems(self) -> list[str]:
         with closing(apsw.Connection(str(self.path))) as connection:
@@ -117,7 +122,7 @@ class DynamoDBPlace(Place):
         recorder = _recorder_of(self._agent)
         recorder.dynamodb.table = self._table
         recorder.be_watched(self._watch(around))
-        return self._agent
+        return _with_clock(self._agent, self.ahead)
 
     def create(self, _: Tell) -> None:
         """Makes the table, in a child."""
@@ -131,12 +136,23 @@ def _agent(ledger: dict[str, str], holders: Holders, sink: str, points: Points, 
         ledger=ledger, backoff=timedelta(0), clock_skew=timedelta(0), log_level="CRITICAL", keeps_views=False
     )
     world = fake_world(
-        clock=SystemClock(),
+        clock=ClockAhead(),
         chance=SystemChance(),
         holders=plant.holders(holders),
+        webhooks=webhooks_to(sink, points),
         extras={"send": plant.sender(sink, points)},
     )
-    return plant.take_root(ExecutionAgent(at_once, world=world, actions=ACTIONS))
+    return plant.take_root(ExecutionAgent(at_once, world=world, actions=(*ACTIONS, CallWebhook)))
+
+
+def clock_of(agent: ExecutionAgent) -> ClockAhead:
+    """The clock that the agent goes by."""
+    return cast("ClockAhead", agent._parts.world.clock)
+
+
+def _with_clock(agent: ExecutionAgent, ahead: timedelta) -> ExecutionAgent:
+    clock_of(agent).ahead = ahead
+    return agent
 
 
 def _recorder_of(agent: ExecutionAgent) -> WatchedDynamoDBRecorder:

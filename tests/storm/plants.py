@@ -8,12 +8,17 @@ from dataclasses import dataclass, replace
 from eventsourcing.persistence import StoredEvent
 
 from agents.execution_agent.agent import ExecutionAgent
-from domain.action import Action
+from domain.action import Action, Order
 from domain.base_action import Attempt
+from domain.identity import new_action_id
 from domain.outcome import Outcome, Retry
 from domain.policy import Delivery
 from domain.ports import Holders
+from domain.workflow import WorkflowRun
+from handlers.compensate import FIRST_LOOK, Compensate
 from handlers.execute import Execute
+from handlers.workflows.conduct import Conduct, Tell
+from handlers.workflows.decide import Errand
 from tests.storm.effect import SinkSender
 from tests.storm.points import Append
 from tests.storm.story import Behaviour
@@ -34,6 +39,27 @@ class KeyOfTheAttempt(SinkSender):
         if attempt.number > 1:
             attempt = replace(attempt, effect_key=f"{attempt.effect_key}-{attempt.number}")
         return super().__call__(attempt, delivery, behaviour)
+
+
+class DeafRun(Conduct):
+    """Lets the actions of a run believe that it has heard how they ended."""
+
+    def _told(
+        self, run: WorkflowRun, actions: Mapping[str, Action], others: Sequence[Tell]
+    ) -> tuple[WorkflowRun, list[Errand]]:
+        for action in actions.values():
+            self._reported(action)
+        return super()._told(run, {}, others)
+
+
+class UndoOfTheMoment(Compensate):
+    """Makes the compensation under another id each time."""
+
+    def _record_request(self, action: Action, order: Order) -> None:
+        now = self._world.clock.now()
+        compensation_id = new_action_id(now, self._world.chance.entropy(10))
+        action.request_compensation(compensation_id, order, look_at=now + FIRST_LOOK, at=now)
+        self._ledger.record(action)
 
 
 @dataclass(frozen=True)
@@ -101,10 +127,14 @@ class Plant:
     holders: Callable[[Holders], Holders] = lambda holders: holders
     sender: type[SinkSender] = SinkSender
     execute: type[Execute] = Execute
+    compensate: type[Compensate] = Compensate
+    conduct: type[Conduct] = Conduct
 
     def take_root(self, agent: ExecutionAgent) -> ExecutionAgent:
-        """The agent, whose attempts are now made the planted way."""
+        """The agent, which now does its work the planted way."""
         agent._parts.advance._execute.__class__ = self.execute
+        agent._parts.compensate.__class__ = self.compensate
+        agent._parts.workflows().conduct.__class__ = self.conduct
         return agent
 
 
@@ -116,5 +146,7 @@ PLANTS: Mapping[str, Plant] = {
     "own-commit-is-a-conflict": Plant("a lost answer is taken for another writer", around=own_commit_is_a_conflict),
     "answered-before-commit": Plant("an append returns before it is on disk", around=answered_before_commit),
     "everybody-is-dead": Plant("a living process is taken for a dead one", holders=EverybodyIsDead),
+    "undo-of-the-moment": Plant("each undo has an id of its own", compensate=UndoOfTheMoment),
+    "deaf-run": Plant("a run does not hear how its steps ended", conduct=DeafRun),
     "key-of-the-attempt": Plant("each attempt has an effect key of its own", sender=KeyOfTheAttempt),
 }

@@ -1,7 +1,8 @@
 """The receiver of every effect: a process of its own that counts what reaches it, by effect key, and never dies.
 
-HTTP over a Unix socket: a storm would run out of TCP ports. A request's `behaviour` header says what becomes of it; it
-is taken down before anything is answered. Where the delivery class is idempotent by key, a known key takes no effect.
+HTTP over a Unix socket: a storm would run out of TCP ports. A request's `behaviour` header says what becomes of it, or
+its `script` header what becomes of the first that comes under its key, the second, ... A request is taken down before
+anything is answered. Where the delivery class is idempotent by key, a known key takes no effect.
 """
 
 from __future__ import annotations
@@ -13,13 +14,13 @@ import socket
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from domain.policy import Delivery
 from tests.storm.processes import end, fork
-from tests.storm.story import TAKES_EFFECT, Behaviour
+from tests.storm.story import TAKES_EFFECT, Behaviour, word_for
 
 BACKLOG = 4_096
 IN_PROGRESS = b"HTTP/1.1 102 Processing\r\n\r\n"
@@ -36,11 +37,12 @@ _ANSWERS: Mapping[Behaviour, bytes] = {
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A request that came whole."""
+    """A request that came whole. `attempt` is what it said, or its number under its key; `number` is that among all."""
 
     attempt: int
     behaviour: str
     took_effect: bool
+    number: int
 
 
 @dataclass(frozen=True)
@@ -146,11 +148,12 @@ class _Server:
         if "effect-key" not in headers:
             self._questions.append((connection, json.loads(body)))
             return
-        behaviour = Behaviour(headers["behaviour"])
         earlier = self.seen[headers["effect-key"]]
+        attempt = int(headers.get("attempt", len(earlier) + 1))
+        behaviour = Behaviour(headers.get("behaviour") or word_for(attempt, headers["script"].split(",")))
         is_known = headers["delivery"] == Delivery.IDEMPOTENT_BY_KEY and any(seen.took_effect for seen in earlier)
-        earlier.append(Seen(int(headers["attempt"]), behaviour, behaviour in TAKES_EFFECT and not is_known))
         self.total += 1
+        earlier.append(Seen(attempt, behaviour, behaviour in TAKES_EFFECT and not is_known, self.total))
         with suppress(OSError):
             connection.sendall(_ANSWERS[behaviour])
         if behaviour is not Behaviour.SILENCE:
@@ -171,7 +174,7 @@ class _Server:
             return {"count": self.total}
         wanted = list(self.seen) if question["take"] is None else question["take"]
         taken = {key: self.seen.pop(key) for key in wanted if key in self.seen}
-        return {"seen": {key: [(s.attempt, s.behaviour, s.took_effect) for s in seen] for key, seen in taken.items()}}
+        return {"seen": {key: [astuple(one) for one in seen] for key, seen in taken.items()}}
 
     def _hang_up(self, connection: socket.socket) -> None:
         self._selector.unregister(connection)

@@ -23,8 +23,7 @@ class WatchedSQLiteRecorder(SQLiteRecorder):
         self._watch = watch
         connection = self._file.writer.connection()
         connection.set_commit_hook(self._in_commit)
-        kill = watch.points.kill
-        if kill is not None and kill.point.endswith(":checkpoint"):
+        if watch.points.has_checkpoints:
             connection.set_wal_hook(_checkpoint)
 
     def insert_events(self, stored_events: Sequence[StoredEvent], **about: Any) -> None:

@@ -10,6 +10,7 @@ from itertools import count
 from pathlib import Path
 from random import Random
 
+from domain.identity import effect_key
 from tests.storm.audit import Told, check, gather
 from tests.storm.errands import Audit
 from tests.storm.findings import Findings
@@ -64,9 +65,10 @@ class Stage:
     def gather(self, stories: Sequence[Story], said: Sequence[Said], told: defaultdict[str, Told]) -> None:
         """The same for what an audit has said already; the store itself is checked."""
         gather(said, told)
-        seen = self.sink.take(story.effect_key for story in stories)
+        seen = self.sink.take(effect_key(action_id) for story in stories for action_id in story.action_ids)
         for story in stories:
             told[story.key].seen = seen.get(story.effect_key, ())
+            told[story.key].seen_of_asked = seen.get(effect_key(story.asked_id), ())
         self.findings.ledgers += 1
         for what in said:
             self._check_store(stories, told, what)
@@ -86,6 +88,7 @@ class Stage:
         if "rows" in what:
             rows = what["rows"]
             truth = {story.action_id: told[story.key].status for story in stories if told[story.key].history}
+            truth |= {story.asked_id: told[story.key].asked for story in stories if story.way.is_undo}
             for action_id in {*rows, *truth}:
                 if rows.get(action_id) != truth.get(action_id):
                     listed = f"  {action_id} is listed as {rows.get(action_id)}, and is {truth.get(action_id)}"

@@ -6,8 +6,8 @@ import pytest
 
 from domain.policy import Delivery
 from tests.storm.model import ABSENT, FAILED, IN_DOUBT, SUCCEEDED, Fate, fate_of, points_ahead
-from tests.storm.plan import stories_of_the_matrix
-from tests.storm.points import PHASES, SENDS, Append, Kill
+from tests.storm.plan import PLAIN, UNDOS, Repertoire, stories_of_the_matrix
+from tests.storm.points import POINTS_OF, Kill
 from tests.storm.story import Behaviour, Story, Way
 
 ONCE, AGAIN, BY_KEY = Delivery.AT_MOST_ONCE, Delivery.AT_LEAST_ONCE, Delivery.IDEMPOTENT_BY_KEY
@@ -59,6 +59,15 @@ def story(delivery: Delivery, *script: Behaviour, way: Way = Way.CALLER, died_at
         (story(ONCE, died_at=("send:delivered", "lapse:before")), IN_DOUBT, 1, 1, 1),
         (story(BY_KEY, died_at=("send:delivered", "lapse:committed", "send:delivered")), SUCCEEDED, 3, 3, 1),
         (story(AGAIN, DENY, died_at=("send:before_connect",)), IN_DOUBT, 2, 1, 0),
+        # What takes another action back is lost only where nobody was told, and repeated only as its class allows.
+        (story(AGAIN, way=Way.UNDO, died_at=("undo:torn",)), ABSENT, 0, 0, 0),
+        (story(AGAIN, way=Way.UNDO_AGAIN, died_at=("undo:torn",)), SUCCEEDED, 1, 1, 1),
+        (story(AGAIN, way=Way.UNDO, died_at=("undo:unsynced",)), SUCCEEDED, 1, 1, 1),
+        (story(AGAIN, way=Way.UNDO, died_at=("intent:before",)), SUCCEEDED, 1, 1, 1),
+        (story(AGAIN, way=Way.UNDO, died_at=("send:delivered",)), SUCCEEDED, 2, 2, 2),
+        (story(BY_KEY, way=Way.UNDO, died_at=("send:delivered",)), SUCCEEDED, 2, 2, 1),
+        (story(BY_KEY, way=Way.UNDO, died_at=("undone:before", "undone:after")), SUCCEEDED, 1, 1, 1),
+        (story(BY_KEY, DENY, way=Way.UNDO, died_at=("report:before",)), FAILED, 1, 1, 0),
     ],
     ids=str,
 )
@@ -74,11 +83,14 @@ def test_a_kill_that_never_comes_up_is_no_story() -> None:
 
 
 @pytest.mark.parametrize("engine", ["sqlite", "dynamodb"])
-def test_a_storm_strikes_at_every_point_in_every_class(engine: str) -> None:
-    struck = {(told.delivery, told.kills[-1].point) for told in stories_of_the_matrix(engine)}
-    points = [f"{append}:{phase.name}" for append in Append if append != Append.LATE for phase in PHASES[engine]]
+@pytest.mark.parametrize(("part", "repertoires"), [("kills", PLAIN), ("undos", UNDOS)])
+def test_a_storm_strikes_at_every_point_in_every_class(
+    part: str, repertoires: dict[str, Repertoire], engine: str
+) -> None:
+    told = repertoires[engine]
+    struck = {(story.delivery, story.kills[-1].point) for story in stories_of_the_matrix(told, engine)}
 
-    assert struck == {(delivery, point) for delivery in Delivery for point in (*points, *SENDS)}
+    assert struck == {(delivery, point) for delivery in told.deliveries for point in POINTS_OF[part](engine)}
 
 
 def test_a_process_passes_its_points_in_the_order_of_an_action_s_life() -> None:

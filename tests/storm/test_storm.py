@@ -26,6 +26,8 @@ FOUND_IN = [
     ("answered-before-commit", "kills", "lost"),
     ("key-of-the-attempt", "kills", "effect that nobody ordered"),
     ("everybody-is-dead", "zombies", "otherwise than planned"),
+    ("undo-of-the-moment", "undos", "lost"),
+    ("deaf-run", "runs", "not settled"),
 ]
 """Each planted bug, the part of the storm that finds it, and as what."""
 
@@ -51,19 +53,21 @@ def storm(directory: Path, *options: str) -> Report:
 
 @pytest.mark.xdist_group("storm")
 def test_no_promise_is_broken_when_processes_die_at_every_point(tmp_path: Path) -> None:
-    parts = [f"--part={name}" for name in ("restart", "zombies", "outages", "crowd", "kills")]
-    report = storm(tmp_path, "--engine", "sqlite", "--kills", "500", "--actions", "1500", *parts)
+    parts = [f"--part={name}" for name in ("restart", "zombies", "outages", "crowd", "undos", "runs", "kills")]
+    report = storm(tmp_path, "--engine", "sqlite", "--kills", "600", "--actions", "1500", *parts)
 
     assert report.said["violations"] == [], report.text
     assert report.said["lacks"] == []
-    assert report.said["kills"]["sqlite"] >= 500
+    assert report.said["kills"]["sqlite"] >= 600
+    assert report.said["by_part"]["undos"] >= 30
+    assert report.said["by_part"]["runs"] >= 60
     assert report.said["zombies"] == 25
     assert report.said["outages"] > 0
     assert report.code == 0
 
 
 def test_no_promise_is_broken_on_dynamodb_either(ministack: Engine, tmp_path: Path) -> None:
-    parts = ["--part", "zombies", "--part", "kills"]
+    parts = ["--part", "zombies", "--part", "undos", "--part", "runs", "--part", "kills"]
     report = storm(tmp_path, "--engine", "dynamodb", "--kills", "20", "--endpoint", ministack.url, *parts)
 
     assert report.said["violations"] == [], report.text
