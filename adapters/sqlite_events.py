@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, NoReturn, TypeAlias
+from typing import TYPE_CHECKING, Any, NoReturn
 from uuid import UUID
 
 import apsw
@@ -29,75 +29,60 @@ from eventsourcing.persistence import (
 )
 from eventsourcing.utils import Environment, EnvType
 
+from adapters import sqlite_views
 from adapters.group_commit import Batch, GroupCommit
 from adapters.sqlite_commit import CommitRow, events_in, row_of
 from adapters.sqlite_file import Addition, Schema, SQLiteFile
-from domain.errors import ConfigurationError
-from domain.instant import from_text, to_text
-from domain.priority import Place, Priority
+from adapters.sqlite_journal import SQLiteJournal
+from adapters.sqlite_views import SQLiteViews, ViewRow, row_of_view
+from domain.commit import NOTHING, hash_of, record_of
+from domain.errors import ConfigurationError, CorruptEvent
 from projections.view import ActionView
 
-ViewRow: TypeAlias = tuple[str, int, str, str, str | None, str, str, str | None, str]
+if TYPE_CHECKING:
+    from adapters.sqlite_upkeep import SQLiteUpkeep
 
 LOCK_TIMEOUT_S = 10.0
 """How long a caller waits while other processes write."""
-
-_LINE_INDEX = "CREATE INDEX IF NOT EXISTS actions_in_line ON actions (priority, due_at) WHERE due_at IS NOT NULL;"
 
 _SCHEMA = Schema(
     application_id=int.from_bytes(b"ExAg"),
     version=1,
     sql=f"""
     CREATE TABLE IF NOT EXISTS commits (
-        action_id TEXT, version INTEGER, events BLOB NOT NULL, last TEXT NOT NULL, at TEXT NOT NULL,
+        action_id TEXT, version INTEGER, events BLOB NOT NULL, last TEXT NOT NULL, at TEXT NOT NULL, previous BLOB,
         PRIMARY KEY (action_id, version)
     ) WITHOUT ROWID;
-    CREATE TABLE IF NOT EXISTS actions (
-        action_id TEXT PRIMARY KEY, version INTEGER NOT NULL, status TEXT NOT NULL, action_type TEXT NOT NULL,
-        due_at TEXT, born TEXT NOT NULL, updated TEXT NOT NULL, holder TEXT, priority TEXT NOT NULL DEFAULT 'normal'
-    ) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS gates (target TEXT PRIMARY KEY, state TEXT NOT NULL) WITHOUT ROWID;
-    {_LINE_INDEX}
-    CREATE INDEX IF NOT EXISTS actions_by_birth ON actions (born);
-    CREATE INDEX IF NOT EXISTS actions_by_status ON actions (status, born);
+    {sqlite_views.SCHEMA}
     """,
-    # What waits in such a file is normal until its next commit says otherwise.
     additions=(
         Addition(
-            is_there="SELECT 1 FROM pragma_table_info('actions') WHERE name = 'priority'",
-            sql=f"ALTER TABLE actions ADD COLUMN priority TEXT NOT NULL DEFAULT 'normal'; {_LINE_INDEX}",
+            is_there="SELECT 1 FROM pragma_table_info('commits') WHERE name = 'previous'",
+            sql="ALTER TABLE commits ADD COLUMN previous BLOB;",
         ),
+        *sqlite_views.ADDITIONS,
     ),
 )
 
 # A commit's `events` begin with their number, and CAST reads just that.
-_NEXT_VERSION = """
-SELECT version + CAST(events AS INTEGER) FROM commits WHERE action_id = ? ORDER BY version DESC LIMIT 1"""
-_INSERT_COMMIT = "INSERT INTO commits (action_id, version, events, last, at) VALUES (?, ?, ?, ?, ?)"
-_SAVE_VIEW = """
-INSERT INTO actions (action_id, version, status, action_type, due_at, born, updated, holder, priority)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
-ON CONFLICT (action_id) DO UPDATE
-SET version = excluded.version, status = excluded.status, due_at = excluded.due_at, updated = excluded.updated,
-holder = excluded.holder, priority = excluded.priority
-WHERE version < excluded.version"""
+_TAIL = """
+SELECT version + CAST(events AS INTEGER), version, at, previous, events
+FROM commits WHERE action_id = ? ORDER BY version DESC LIMIT 1"""
+_INSERT_COMMIT = "INSERT INTO commits (action_id, version, events, last, at, previous) VALUES (?, ?, ?, ?, ?, ?)"
+_TAKE_OUT_BEFORE = "DELETE FROM commits WHERE action_id = ? AND version < ?"
+_save_view = sqlite_views.saving()
 
 _COMMITS = "SELECT version, events FROM commits WHERE action_id = ? AND version BETWEEN ? AND ?"
 _COMMITS_FORWARDS = _COMMITS + " ORDER BY version LIMIT ?"
 _COMMITS_BACKWARDS = _COMMITS + " ORDER BY version DESC LIMIT ?"
 _COMMIT_WITH = "SELECT coalesce(max(version), 0) FROM commits WHERE action_id = ? AND version <= ?"
 
-_DUE = "SELECT action_id, due_at FROM actions WHERE priority = ? AND due_at <= ? ORDER BY due_at, action_id LIMIT ?"
-_VIEWS = "SELECT action_id, version, status, action_type, due_at, born, updated, holder, priority FROM actions"
-_IN_STATUS = " WHERE status = ?"
-_NEWEST_FIRST = " ORDER BY born DESC, action_id DESC LIMIT ?"
-_OLDEST_FIRST = " ORDER BY born, action_id LIMIT ?"
-
 _LAST_VERSION = 2**63 - 1
 _NO_LIMIT = -1
 
 
-class SQLiteRecorder(AggregateRecorder):
+class SQLiteRecorder(SQLiteViews, AggregateRecorder):
     """Appends commits to one file and reads them back.
 
     Every method raises OperationalError, one line that names the file and says what to do, when the file cannot be read
@@ -136,12 +121,19 @@ class SQLiteRecorder(AggregateRecorder):
         `at` is now where it is not given. Raises IntegrityError when the versions do not follow the action's last one,
         ProgrammingError for events or a view of several actions. Whatever is raised, nothing was kept.
         """
-        if not stored_events:
-            return
-        commit = row_of(stored_events, at if at is not None else datetime.now(UTC))
-        if view is not None and view.action_id != commit[0]:
-            raise ProgrammingError(f"{commit[0]}: its view cannot be that of {view.action_id}")
-        self._share(_Append(commit, None if view is None else _row_of_view(view)))
+        if stored_events:
+            self._share(_append_of(stored_events, at, view))
+
+    def supersede_events(
+        self, stored_events: Sequence[StoredEvent], *, head: bytes, at: datetime, view: ActionView
+    ) -> None:
+        """The same, and in the same transaction all that was there of the action is taken out. Its room is used again.
+
+        `head` is the hash of the commit that must be the action's last one; else IntegrityError is raised.
+        """
+        append = _append_of(stored_events, at, view)
+        append.supersedes = head
+        self._share(append)
 
     def select_events(
         self,
@@ -168,20 +160,15 @@ class SQLiteRecorder(AggregateRecorder):
             found += reversed(events) if desc else events
         return [event for event in found if first <= event.originator_version <= last][:limit]
 
-    def line(self, now: datetime, limit: int) -> list[Place]:
-        """What must be looked at by `now`, first in line first."""
-        line = sorted(
-            Place.of(action_id, from_text(due_at), priority)
-            for priority in Priority
-            for action_id, due_at in self._read(_DUE, (priority.value, to_text(now), limit))
-        )
-        return line[:limit]
+    def journal(self) -> SQLiteJournal:
+        """All that the file holds, for those who replay, audit and verify."""
+        return SQLiteJournal(self._file)
 
-    def views(self, status: str | None, limit: int, *, oldest_first: bool = False) -> list[ActionView]:
-        """The rows of a status, or all, newest first or oldest first."""
-        chosen, values = (_VIEWS, ()) if status is None else (_VIEWS + _IN_STATUS, (status,))
-        order = _OLDEST_FIRST if oldest_first else _NEWEST_FIRST
-        return [_view_of(row) for row in self._read(chosen + order, (*values, limit))]
+    def upkeep(self) -> SQLiteUpkeep:
+        """How the rows of the file stand to its commits, and how they are made anew."""
+        from adapters.sqlite_upkeep import SQLiteUpkeep
+
+        return SQLiteUpkeep(self._file)
 
     def close(self) -> None:
         """Closes every connection, after those who use it."""
@@ -290,7 +277,16 @@ class _Append:
 
     commit: CommitRow
     view: ViewRow | None
+    supersedes: bytes | None = None
+    """The hash that the action's last commit must have; then all that was there before this one goes."""
     refusal: Exception | None = None
+
+
+def _append_of(events: Sequence[StoredEvent], at: datetime | None, view: ActionView | None) -> _Append:
+    commit = row_of(events, at if at is not None else datetime.now(UTC))
+    if view is not None and view.action_id != commit[0]:
+        raise ProgrammingError(f"{commit[0]}: its view cannot be that of {view.action_id}")
+    return _Append(commit, None if view is None else row_of_view(view))
 
 
 def _append(connection: apsw.Connection, append: _Append) -> None:
@@ -309,40 +305,25 @@ def _append(connection: apsw.Connection, append: _Append) -> None:
 
 def _insert(connection: apsw.Connection, append: _Append) -> None:
     action_id, version, *_ = append.commit
-    tail = connection.execute(_NEXT_VERSION, (action_id,)).fetchall()
-    expected = tail[0] if tail else (0, 1)
+    expected, previous = _what_follows(connection, action_id)
     if version not in expected:
         raise IntegrityError(f"{action_id}: version {expected[-1]} comes next, not {version}")
-    connection.execute(_INSERT_COMMIT, append.commit)
+    if append.supersedes not in (None, previous):
+        raise IntegrityError(f"{action_id}: its last commit is not the one that was archived")
+    connection.execute(_INSERT_COMMIT, (*append.commit, previous))
+    if append.supersedes is not None:
+        connection.execute(_TAKE_OUT_BEFORE, (action_id, version))
     if append.view is not None:
-        connection.execute(_SAVE_VIEW, append.view)
+        _save_view(connection, append.view)
 
 
-def _row_of_view(view: ActionView) -> ViewRow:
-    due_at = None if view.due_at is None else to_text(view.due_at)
-    return (
-        view.action_id,
-        view.version,
-        view.status,
-        view.action_type,
-        due_at,
-        to_text(view.born),
-        to_text(view.updated),
-        view.holder,
-        view.priority.value,
-    )
-
-
-def _view_of(row: ViewRow) -> ActionView:
-    action_id, version, status, action_type, due_at, born, updated, holder, priority = row
-    return ActionView(
-        action_id=action_id,
-        version=version,
-        status=status,
-        action_type=action_type,
-        due_at=None if due_at is None else from_text(due_at),
-        born=from_text(born),
-        updated=from_text(updated),
-        holder=holder,
-        priority=Priority.of(priority),
-    )
+def _what_follows(connection: apsw.Connection, action_id: str) -> tuple[tuple[int, ...], bytes]:
+    """The versions at which the action's next commit may begin, and the hash that it has to bear."""
+    tail: list[Any] = connection.execute(_TAIL, (action_id,)).fetchall()
+    if not tail:
+        return (0, 1), NOTHING
+    next_version, version, at, previous, body = tail[0]
+    try:
+        return (next_version,), hash_of(record_of(action_id, version, at, previous, body))
+    except (AttributeError, TypeError) as error:
+        raise CorruptEvent(f"{action_id}: the commit at version {version} is none") from error

@@ -7,12 +7,12 @@ import json
 import os
 import platform
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from bench import cold_start, growth, lambda_runtime, lambda_start, latency, store, webhook
+from bench import cold_start, growth, lambda_runtime, lambda_start, latency, search, store, webhook
 from bench.report import Figure, lines_of
 from bench.scale import FULL, QUICK, Scale
 
@@ -20,6 +20,7 @@ PARTS: Mapping[str, ModuleType] = {
     "latency": latency,
     "webhook": webhook,
     "growth": growth,
+    "search": search,
     "cold_start": cold_start,
     "lambda_start": lambda_start,
     "lambda_runtime": lambda_runtime,
@@ -29,9 +30,9 @@ WORKPLACE = Path(".execution-agent")
 """On the disk that ledgers are on: a temporary folder may be in memory, where a sync costs nothing."""
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Measures, prints, and writes the JSON if that is wanted. A missed target is a word in the report, no failure."""
-    options = _options()
+    options = _options(arguments)
     names = options.only or list(PARTS)
     scale = QUICK if options.quick else FULL
     machine = _machine()
@@ -45,12 +46,12 @@ def main() -> None:
         options.json.write_text(json.dumps(report, indent=2) + "\n", "utf-8")
 
 
-def _options() -> argparse.Namespace:
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description="What an action costs, beside a bare floor.")
     parser.add_argument("--quick", action="store_true", help="just enough to count; its times mean nothing")
     parser.add_argument("--only", action="append", choices=list(PARTS), help="one part; may be given again")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures to FILE, too")
-    return parser.parse_args()
+    return parser.parse_args(arguments)
 
 
 def _measured(figures: Callable[[Scale, Path], Iterator[Figure]], scale: Scale) -> list[Figure]:

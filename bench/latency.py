@@ -28,6 +28,7 @@ def figures(scale: Scale, directory: Path) -> Iterator[Figure]:
     with running_sink() as port:
         sender = Sender(port)
         agent, floor = bench_agent(sqlite_ledger(ledger), post=sender.post), Floor(floor_file, sender.post)
+        empty, empty_floor = _bytes(ledger), _bytes(floor_file)
         acts = (lambda: must_succeed(agent.process(POST_REQUEST)), lambda: floor.carry_out(POST_REQUEST))
         for callers, turns in scale.callers.items():
             synced_before, actions_before = _synced(agent), _actions(ledger)
@@ -46,11 +47,14 @@ def figures(scale: Scale, directory: Path) -> Iterator[Figure]:
         floor.close()
     yield Figure(
         "file size an action",
-        _bytes(ledger) / _actions(ledger),
+        (_bytes(ledger) - empty) / _actions(ledger),
         "bytes",
         at_most(1_200),
         counted=True,
-        beside={"actions": f"{_actions(ledger):,}", "floor": f"{_bytes(floor_file) / _floor_actions(floor_file):,.0f}"},
+        beside={
+            "actions": f"{_actions(ledger):,}",
+            "floor": f"{(_bytes(floor_file) - empty_floor) / _floor_actions(floor_file):,.0f}",
+        },
     )
 
 

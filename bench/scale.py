@@ -16,11 +16,15 @@ class Turns:
 
 @dataclass(frozen=True)
 class Scale:
-    """`callers` says what each number of callers does; `sizes` are the steps in which a ledger grows."""
+    """`callers` says what each number of callers does; `sizes` are the steps in which a ledger grows.
+
+    `rows` are those of a small and a large ledger in which actions are found.
+    """
 
     callers: Mapping[int, Turns]
     starts: int
     sizes: tuple[int, ...]
+    rows: tuple[int, int]
     samples: Turns
     store_actions: int
 
@@ -29,6 +33,7 @@ FULL = Scale(
     callers={1: Turns(80, each=25), 8: Turns(12, each=30), 32: Turns(16, each=15)},
     starts=12,
     sizes=(1_000, 10_000, 100_000),
+    rows=(1_000, 300_000),
     samples=Turns(20, each=25),
     store_actions=50,
 )
@@ -36,6 +41,7 @@ QUICK = Scale(
     callers={1: Turns(2, each=25), 32: Turns(2, each=10)},
     starts=1,
     sizes=(100, 400),
+    rows=(1_000, 3_000),
     samples=Turns(2, each=10),
     store_actions=5,
 )

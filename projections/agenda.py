@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from domain.errors import ConfigurationError
 from domain.ledger import translated
 from domain.priority import Place
 from projections.view import ActionView
+
+if TYPE_CHECKING:
+    from projections.search import Count, Page, Position, Search
 
 
 class Agenda(Protocol):
@@ -30,6 +33,24 @@ class Views(Protocol):
 
     def views(self, status: str | None, limit: int, *, oldest_first: bool = False) -> Sequence[ActionView]:
         """The rows of a status, or all, newest first or oldest first, by birth."""
+        ...
+
+
+@runtime_checkable
+class Searchable(Protocol):
+    """Stores whose rows are found by what they say, and counted."""
+
+    def find(self, search: Search, limit: int, after: Position | None = None) -> Page:
+        """A page of what is searched for, newest first. Not more than so many rows are looked at for it."""
+        ...
+
+    def counts(self, since: datetime | None, until: datetime | None) -> Sequence[Count]:
+        """How many were born in which hour, and where they stand now; by hour, status and type."""
+        ...
+
+    def not_searchable(self) -> int | None:
+        """How many rows an earlier release wrote, which do not say by what they are found; None where nobody can tell
+        without reading them all."""
         ...
 
 
@@ -74,3 +95,25 @@ class StoredAgenda:
             raise ConfigurationError("this ledger keeps no views beside its events, so it cannot list actions")
         with translated():
             return self._views.views(status, limit, oldest_first=oldest_first)
+
+    def find(self, search: Search, limit: int, after: Position | None = None) -> Page:
+        """A page of what is searched for. Raises ConfigurationError where nobody can search."""
+        with translated():
+            return self._searchable.find(search, limit, after)
+
+    def counts(self, since: datetime | None, until: datetime | None) -> Sequence[Count]:
+        """How many were born in which hour, and where they stand now. Raises as `find` does."""
+        with translated():
+            return self._searchable.counts(since, until)
+
+    def not_searchable(self) -> int | None:
+        """How many rows are found by status, type and birth only, None where nobody can tell. Raises as `find` does."""
+        with translated():
+            return self._searchable.not_searchable()
+
+    @property
+    def _searchable(self) -> Searchable:
+        views: object = self._views
+        if not isinstance(views, Searchable):
+            raise ConfigurationError("this ledger keeps no views beside its events, so it cannot find actions")
+        return views

@@ -10,6 +10,7 @@ from domain.action import Action
 from domain.errors import Code, ErrorReport, Refused
 from domain.lifecycle import Status
 from domain.priority import Priority
+from projections.search_keys import keys_of, keys_of_run, search_key
 from projections.view import ActionView
 
 if TYPE_CHECKING:
@@ -115,12 +116,13 @@ def view_of(action: Action | WorkflowRun) -> ActionView:
         action_id=action.id,
         version=action.version,
         status=str(action.status),
-        action_type=str(action.request.get("action_type", "")),
+        action_type=search_key(str(action.request.get("action_type", ""))) or "",
         due_at=action.due_at,
         born=action.created_on,
         updated=action.modified_on,
         holder=action.holder if action.status is Status.ATTEMPTED else None,
         priority=_priority_of(action),
+        **keys_of(action),
     )
 
 
@@ -133,6 +135,7 @@ def _view_of_run(run: WorkflowRun) -> ActionView:
         due_at=run.due_at,
         born=run.created_on,
         updated=run.modified_on,
+        **keys_of_run(run),
     )
 
 

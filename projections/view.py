@@ -31,6 +31,21 @@ class ActionView:
     holder: str | None = None
     priority: Priority = Priority.NORMAL
 
+    # By what it is found (`projections.search_keys`): texts of bounded length, None where there is none.
+    subject: str | None = None
+    """Whom or what it is about, as its type declares: a recipient, a record, a channel."""
+    target: str | None = None
+    """Who bears the effect, as breakers and limits know him; None where that is the action type itself."""
+    agent: str | None = None
+    decision: str | None = None
+    correlation: str | None = None
+    workflow: str | None = None
+    """The id of the run that it is a step of."""
+    actor: str | None = None
+    """The person who acted on it last."""
+    error: str | None = None
+    """The code of what is wrong with it."""
+
 
 def row_of(view: ActionView) -> dict[str, Any]:
     """The row in plain JSON values, for people and programs."""
@@ -43,4 +58,12 @@ def row_of(view: ActionView) -> dict[str, Any]:
         "due_at": None if view.due_at is None else to_text(view.due_at),
         "born": to_text(view.born),
         "updated": to_text(view.updated),
+        "subject": view.subject,
+        "target": view.target,
+        "agent": view.agent,
+        "decision": view.decision,
+        "correlation": view.correlation,
+        "workflow": view.workflow,
+        "actor": view.actor,
+        "error": view.error,
     }

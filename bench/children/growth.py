@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import json
 import random
-import resource
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from agents.execution_agent.agent import ExecutionAgent
 from bench.measure import take_turns
+from bench.memory import peak_mib
 from bench.ours import bench_agent, must_succeed, sqlite_ledger
 from bench.workload import NOTE_REQUEST
 
@@ -39,14 +39,6 @@ def carried_out(agent: ExecutionAgent) -> str:
     response = agent.process(NOTE_REQUEST)
     must_succeed(response)
     return str(response["action_id"])
-
-
-def peak_mib() -> float:
-    """Linux's own high-water mark: `ru_maxrss` begins with what the parent had when it forked."""
-    status = Path("/proc/self/status")
-    if status.exists():
-        return int(status.read_text("ascii").partition("VmHWM:")[2].split()[0]) / 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2  # macOS counts bytes
 
 
 folder = Path(sys.argv[1])

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import random
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 from itertools import count
 from pathlib import Path
 from typing import Any, Protocol
@@ -18,6 +19,8 @@ from eventsourcing.persistence import InfrastructureFactory
 from adapters.dynamodb import DynamoDB
 from adapters.dynamodb_views import TABLE, DynamoDBViews, views_table
 from domain.priority import Priority
+from projections.agenda import Searchable
+from projections.search import KEYS, Count, Page, Position, Search
 from projections.view import ActionView
 from tests.engines import Engine
 from tests.sqlite_ledger import NOON, commit, view
@@ -25,7 +28,7 @@ from tests.sqlite_ledger import NOON, commit, view
 SECOND = timedelta(seconds=1)
 
 
-class Rows(Protocol):
+class Rows(Searchable, Protocol):
     """What all of them can do."""
 
     def keep(self, view: ActionView) -> object: ...
@@ -46,6 +49,18 @@ class RowsOfLedger:
     def views(self, status: str | None, limit: int, *, oldest_first: bool = False) -> Sequence[ActionView]:
         rows: Sequence[ActionView] = self._recorder.views(status, limit, oldest_first=oldest_first)
         return rows
+
+    def find(self, search: Search, limit: int, after: Position | None = None) -> Page:
+        page: Page = self._recorder.find(search, limit, after)
+        return page
+
+    def counts(self, since: datetime | None, until: datetime | None) -> Sequence[Count]:
+        counts: Sequence[Count] = self._recorder.counts(since, until)
+        return counts
+
+    def not_searchable(self) -> int | None:
+        count: int | None = self._recorder.not_searchable()
+        return count
 
 
 def table_on(engine: Engine) -> DynamoDBViews:
@@ -164,6 +179,184 @@ def test_hundreds_of_rows_are_listed_whole_in_order_and_once(rows: Rows) -> None
     assert listed(rows, limit=1_000) == newest_first
     assert listed(rows, limit=50) == newest_first[:50]
     assert listed(rows, "failed", limit=1_000) == [f"act_{number}" for number in reversed(range(330)) if number % 3]
+
+
+# -- what is found ---------------------------------------------------------------------------------------------------
+
+FOUND_BY = {
+    "subject": "customer@example.com",
+    "target": "webhook:crm-sync",
+    "agent": "renewals",
+    "decision": "d-1",
+    "correlation": "c-1",
+    "workflow": "run_01m87gb1k7e4sb6d1n6rvkge9g",
+    "actor": "ada",
+    "error": "http_404",
+}
+
+
+def pages(rows: Rows, limit: int, between: Callable[[], object] = lambda: None, **keys: str) -> list[list[str]]:
+    """The ids of each page, to the last one; `between` happens after each."""
+    told, after = [], None
+    while True:
+        page = rows.find(Search(keys), limit, after)
+        told.append([row.action_id for row in page.rows])
+        between()
+        after = page.after
+        if after is None:
+            return told
+
+
+def found(rows: Rows, **keys: str) -> list[str]:
+    """The ids of all that is found, newest first."""
+    return [action_id for page in pages(rows, 50, **keys) for action_id in page]
+
+
+def test_what_a_row_is_found_by_comes_back_with_it(rows: Rows) -> None:
+    told, silent = born(1, **FOUND_BY), born(2)
+    rows.keep(told)
+    rows.keep(silent)
+    assert rows.views(None, 9) == [silent, told]
+    assert rows.find(Search({"agent": "renewals"}), 9).rows == [told]
+    assert not rows.not_searchable()
+
+
+def test_an_action_is_found_by_each_of_its_keys_and_by_no_other_value(rows: Rows) -> None:
+    said = {**FOUND_BY, "status": "failed", "action_type": "send_email"}
+    assert said.keys() == set(KEYS)
+    rows.keep(born(1, **said))
+    rows.keep(born(2, **{key: f"{value}x" for key, value in said.items()}))
+    rows.keep(born(3, **{key: value.upper() for key, value in said.items()}))
+    rows.keep(born(4))
+    rows.keep(born(5, **said))
+    for key, value in said.items():
+        assert found(rows, **{key: value}) == ["act_5", "act_1"]
+        assert found(rows, **{key: value[:-1]}) == []
+
+
+def test_a_key_is_whatever_somebody_wrote(rows: Rows) -> None:
+    hostile = ["it's", "a#7", "a", "Zoë 🦋", "a\tb\nc", "x" * 255, "🦋" * 255, "' OR 1=1 --", "%_", "#"]
+    for number, said in enumerate(hostile):
+        rows.keep(born(number, subject=said, action_type=said))
+    assert [found(rows, subject=said) for said in hostile] == [[f"act_{number}"] for number in range(len(hostile))]
+    assert [found(rows, action_type=said) for said in hostile] == [[f"act_{number}"] for number in range(len(hostile))]
+
+
+def test_all_filters_have_to_be_true(rows: Rows) -> None:
+    for number in range(24):
+        rows.keep(
+            born(
+                number,
+                status="failed" if number % 2 else "succeeded",
+                agent="renewals" if number % 3 else "onboarding",
+                decision="d-1" if number % 4 else None,
+            )
+        )
+    assert found(rows, status="failed", agent="renewals", decision="d-1") == [
+        f"act_{number}" for number in reversed(range(24)) if number % 2 and number % 3 and number % 4
+    ]
+    assert found(rows, status="succeeded", agent="onboarding", error="http_404") == []
+
+
+def test_it_is_found_where_it_stands_now(rows: Rows) -> None:
+    rows.keep(born(1, error="http_503", target="webhook:crm"))
+    rows.keep(replace(born(1, status="failed", error="http_404", actor="ada", subject="003A"), version=2))
+    assert found(rows, error="http_503") == found(rows, target="webhook:crm") == found(rows, status="attempted") == []
+    assert {
+        tuple(found(rows, **{key: value}))
+        for key, value in {"error": "http_404", "actor": "ada", "subject": "003A", "status": "failed"}.items()
+    } == {("act_1",)}
+    rows.keep(replace(born(1, status="succeeded"), version=3))
+    assert found(rows, error="http_404") == found(rows, actor="ada") == []
+
+
+def test_a_late_row_hides_nothing_that_is_found(rows: Rows) -> None:
+    rows.keep(replace(born(1, agent="renewals", error="http_404"), version=3))
+    rows.keep(replace(born(1, agent="other", error="http_503"), version=2))
+    rows.keep(replace(born(1, agent="other", error="http_503"), version=3))
+    assert found(rows, agent="renewals", error="http_404") == ["act_1"]
+    assert found(rows, agent="other") == found(rows, error="http_503") == []
+
+
+@pytest.mark.parametrize("keys", [{}, {"agent": "renewals"}, {"decision": "d-1", "agent": "renewals"}])
+def test_pages_hold_each_action_once_in_order(rows: Rows, keys: dict[str, str]) -> None:
+    numbers = list(range(23))
+    random.Random(7).shuffle(numbers)
+    for number in numbers:
+        rows.keep(replace(born(number // 2, **keys), action_id=f"act_{number:02}"))
+    newest_first = [f"act_{number:02}" for number in reversed(range(23))]
+    assert pages(rows, 5, **keys) == [newest_first[start : start + 5] for start in range(0, 23, 5)]
+    assert pages(rows, 23, **keys) == [newest_first]
+
+
+def test_a_page_stays_the_right_one_while_actions_move_on_and_others_are_born(rows: Rows) -> None:
+    for number in range(12):
+        rows.keep(born(number, agent="renewals", status="attempted"))
+    later = count(100)
+
+    def meanwhile() -> None:
+        for number in (0, 3, 6, 9, 11):
+            moved = born(number, agent="renewals", status="succeeded")
+            rows.keep(replace(moved, version=next(later)))
+        rows.keep(born(next(later), agent="renewals"))
+
+    told = pages(rows, 4, meanwhile, agent="renewals")
+    assert told == [[f"act_{number}" for number in reversed(range(start, start + 4))] for start in (8, 4, 0)]
+
+
+def test_what_drops_out_of_a_search_leaves_the_other_pages_as_they_were(rows: Rows) -> None:
+    for number in range(9):
+        rows.keep(born(number, status="failed", error="http_404"))
+    first = rows.find(Search({"status": "failed"}), 3)
+    for number in (6, 4):  # the last of the first page, and one of the second
+        rows.keep(replace(born(number, status="succeeded"), version=2))
+    second = rows.find(Search({"status": "failed"}), 3, first.after)
+    assert [[row.action_id for row in page.rows] for page in (first, second)] == [
+        ["act_8", "act_7", "act_6"],
+        ["act_5", "act_3", "act_2"],
+    ]
+
+
+@pytest.mark.parametrize("keys", [{}, {"agent": "renewals"}, {"status": "failed"}])
+def test_what_was_born_in_a_time_is_found(rows: Rows, keys: dict[str, str]) -> None:
+    for number in range(6):
+        rows.keep(born(number, **keys))
+    in_time = Search(keys, NOON + 2 * SECOND, NOON + 5 * SECOND)
+    assert [row.action_id for row in rows.find(in_time, 9).rows] == ["act_4", "act_3", "act_2"]
+    page = rows.find(in_time, 2)
+    assert [row.action_id for row in rows.find(in_time, 2, page.after).rows] == ["act_2"]
+    assert [row.action_id for row in rows.find(Search(keys, NOON + 5 * SECOND), 9).rows] == ["act_5"]
+    assert [row.action_id for row in rows.find(Search(keys, None, NOON + SECOND), 9).rows] == ["act_0"]
+
+
+def test_what_is_rare_is_found_behind_much_else(rows: Rows) -> None:
+    """More than is looked at for one page: there are pages with nothing, and then it comes."""
+    many = 520 if isinstance(rows, RowsOfLedger) else 220
+    for number in range(many):
+        rows.keep(born(number, decision="d-1", action_type="call_webhook" if 3 < number < many - 9 else "send_email"))
+    told = pages(rows, 5, decision="d-1", action_type="send_email")
+    assert [action_id for page in told for action_id in page] == [
+        f"act_{number}" for number in reversed(range(many)) if not 3 < number < many - 9
+    ]
+
+
+def test_actions_are_counted_by_the_hour_of_their_birth(rows: Rows) -> None:
+    for number, status in enumerate(("failed", "failed", "succeeded", "failed")):
+        rows.keep(born(number, status=status, action_type="send_email"))
+    rows.keep(born(3600, status="failed", action_type="send_email"))
+    rows.keep(born(4, status="failed", action_type="call_webhook"))
+    first_hour = [
+        Count("2026-03-01T12", "failed", "call_webhook", 1),
+        Count("2026-03-01T12", "failed", "send_email", 3),
+        Count("2026-03-01T12", "succeeded", "send_email", 1),
+    ]
+    assert list(rows.counts(None, None)) == [*first_hour, Count("2026-03-01T13", "failed", "send_email", 1)]
+    assert list(rows.counts(None, NOON + 3600 * SECOND)) == first_hour
+    assert list(rows.counts(NOON + SECOND, NOON + 3 * SECOND)) == [
+        Count("2026-03-01T12", "failed", "send_email", 1),
+        Count("2026-03-01T12", "succeeded", "send_email", 1),
+    ]
+    assert list(rows.counts(NOON + 7200 * SECOND, None)) == []
 
 
 # -- a table beside the ledger, which anybody writes at any time ----------------------------------------------------

@@ -13,6 +13,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 
+# One run serves all: whichever process has it, has all tests of it.
 pytestmark = [pytest.mark.engine, pytest.mark.xdist_group("bench")]
 
 
@@ -23,10 +24,6 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     subprocess.run([sys.executable, "-m", "bench", "--quick", "--json", str(file)], cwd=ROOT, check=True, timeout=120)
     said: dict[str, Any] = json.loads(file.read_text("utf-8"))
     return said
-
-
-# One run serves all: whichever process has it, has all tests of it.
-pytestmark = pytest.mark.xdist_group("bench")
 
 
 def figures(report: Mapping[str, Any], part: str) -> dict[str, Mapping[str, Any]]:
@@ -71,6 +68,6 @@ def test_no_process_loads_a_library_that_its_first_action_does_not_need(report: 
 
 
 def test_every_part_compares_something_with_its_floor_or_with_itself(report: dict[str, Any]) -> None:
-    parts = {"latency", "webhook", "growth", "cold_start", "lambda_start", "lambda_runtime", "store"}
+    parts = {"latency", "webhook", "growth", "search", "cold_start", "lambda_start", "lambda_runtime", "store"}
     assert set(report["parts"]) == parts
     assert all(figure["value"] >= 0 for part in report["parts"].values() for figure in part)

@@ -103,6 +103,7 @@ def test_a_row_is_stored_whole_each_time(views: DynamoDBViews) -> None:
         "updated": noon,
         "holder": {"S": "host/1/2"},
         "status_shard": {"S": f"attempted#{shard}"},
+        "type_shard": {"S": f"greet#{shard}"},
         "birth_shard": {"S": shard},
         "birth": {"S": "2026-03-01T12:00:00.000000Z act_1"},
     }

@@ -15,6 +15,7 @@ from eventsourcing.persistence import OperationalError
 from adapters.sqlite_events import SQLiteRecorder
 from domain.instant import to_text
 from domain.priority import Priority
+from projections.search import Search
 from tests.sqlite_ledger import NOON, Naps, being_written, commit, until, versions, view
 
 SCHEMA = """
@@ -170,3 +171,41 @@ def test_its_questions_have_an_index_too(path: Path, open_recorder: Callable[[],
         plan = str(tool.execute(f"EXPLAIN QUERY PLAN {question}").fetchall())
     assert "actions_in_line" in plan
     assert "TEMP B-TREE" not in plan
+
+
+# -- by what rows are found -----------------------------------------------------------------------------------------
+
+
+def found(recorder: SQLiteRecorder, **keys: str) -> list[str]:
+    return [row.action_id for row in recorder.find(Search(keys), 9).rows]
+
+
+def test_rows_of_the_first_release_are_found_by_what_they_say_and_counted_as_behind(
+    first_release: FirstRelease, open_recorder: Callable[[], SQLiteRecorder]
+) -> None:
+    recorder = open_recorder()
+    assert found(recorder, status="scheduled", action_type="greet") == ["act_2", "act_1"]
+    assert found(recorder, agent="renewals") == []
+    assert recorder.not_searchable() == 2
+
+
+def test_the_next_commit_says_by_what_such_a_row_is_found(
+    first_release: FirstRelease, open_recorder: Callable[[], SQLiteRecorder]
+) -> None:
+    recorder = open_recorder()
+    recorder.insert_events(commit("act_2", 2), view=view("act_2", 2, agent="renewals", decision="d-1"))
+    assert found(recorder, agent="renewals", decision="d-1") == ["act_2"]
+    assert recorder.not_searchable() == 1
+    recorder.insert_events(commit("act_1", 2), view=view("act_1", 2))
+    assert recorder.not_searchable() == 0
+
+
+def test_what_the_first_release_writes_beside_this_one_is_behind(
+    first_release: FirstRelease, open_recorder: Callable[[], SQLiteRecorder]
+) -> None:
+    recorder = open_recorder()
+    recorder.insert_events(commit("act_3", 1), view=view("act_3", 1, agent="renewals"))
+    first_release.append("act_4", 1)
+    assert recorder.not_searchable() == 3
+    assert found(recorder, agent="renewals") == ["act_3"]
+    assert found(recorder, action_type="greet") == ["act_4", "act_3", "act_2", "act_1"]
