@@ -167,6 +167,20 @@ class DynamoDB:
         )
         waiting(self._expect_active)
 
+    def delete_table(self) -> None:
+        """Removes the table, and waits until it is gone, a minute at most. Raises TableMissing where there is none."""
+        from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_fixed
+
+        self.call("DeleteTable", TableName=self.table)
+        waiting = Retrying(
+            retry=retry_if_exception_type(TableExists),
+            stop=stop_after_attempt(60),
+            wait=wait_fixed(1),
+            sleep=self._sleep,
+            reraise=True,
+        )
+        waiting(self._expect_gone)
+
     @property
     def client(self) -> DynamoDBClient:
         """botocore's client, built on the first call."""
@@ -279,6 +293,11 @@ class DynamoDB:
     def _where(self) -> str:
         region = self._client.meta.region_name if self._client else self._region
         return f"table {self.table!r} ({self._endpoint_url or region or 'region not yet known'})"
+
+    def _expect_gone(self) -> None:
+        with suppress(TableMissing):
+            self.call("DescribeTable", TableName=self.table)
+            raise TableExists(f"{self._where()} is still there after a minute of waiting")
 
     def _expect_active(self) -> None:
         table = self.call("DescribeTable", TableName=self.table)["Table"]
