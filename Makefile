@@ -10,24 +10,28 @@ ARCHITECTURE ?= x86_64
 PARAMETERS ?=
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help install run test check bench e2e cost local-aws simulate storm mutants conformance guard package deploy lint-infra lock clean
+.PHONY: help install environments run test check bench bench-export bench-replay e2e cost local-aws simulate storm mutants tamper conformance guard package deploy lint-infra lock clean
 
 help:
 	@sed -n 's/^## //p' Makefile
 
 ## make install  .venv with every extra and the test tools, .venv-engine with the local AWS, .venv-infra with a linter
-install: $(VENV)/.ready $(ENGINE)/.ready $(INFRA)/.ready $(WHEELS)/.ready
+install:
+	@$(MAKE) --no-print-directory --jobs=3 environments
+
+# Beside each other: none needs another, and each waits for the network most of its time.
+environments: $(VENV)/.ready $(ENGINE)/.ready $(INFRA)/.ready $(WHEELS)/.ready
 
 $(VENV)/.ready: requirements/dev.txt pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --require-hashes -r requirements/dev.txt
+	$(BIN)/python -m pip install --quiet --no-compile --require-hashes -r requirements/dev.txt
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $@
 
 # The local AWS pins old releases of its own, so it never shares an environment with us.
 $(ENGINE)/.ready: requirements/engine.txt
 	test -x $(ENGINE)/bin/python || $(PYTHON) -m venv $(ENGINE)
-	$(ENGINE)/bin/python -m pip install --quiet --require-hashes -r requirements/engine.txt
+	$(ENGINE)/bin/python -m pip install --quiet --no-compile --require-hashes -r requirements/engine.txt
 	touch $@
 
 # This one pins old releases, too, and many.
@@ -61,6 +65,14 @@ check: install
 bench: install
 	$(BIN)/python -m bench
 
+## make bench-export  1,000,000 events exported in each format, and the memory that each takes
+bench-export: install
+	$(BIN)/python -m bench.export
+
+## make bench-replay  100,000 actions replayed, and their rows made anew by a process that is killed 20 times
+bench-replay: install
+	$(BIN)/python -m bench.replay
+
 ## make e2e      the deployed agent on a local AWS: every door, every permission, deaths, a crowd of writers
 e2e: install
 	$(BIN)/python -m pytest tests/e2e --full
@@ -85,6 +97,10 @@ storm: install
 ## make mutants  bugs planted in the recovery rules, and what notices each
 mutants: $(VENV)/.ready
 	$(BIN)/python -m tests.simulation.mutants
+
+## make tamper   every bit of 1,000 stored events flipped, and every other attack: what a verification misses
+tamper: $(VENV)/.ready
+	$(BIN)/python -m tests.tamper
 
 ## make conformance  every action type before its provider: every status, every trouble, every promise
 conformance: $(VENV)/.ready
@@ -111,7 +127,7 @@ lint-infra: install
 ## make lock     pins every dependency with its hashes (needs uv)
 lock:
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --all-extras --group test --group check --group build pyproject.toml -o requirements/dev.txt
-	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --extra aws --extra salesforce pyproject.toml -o requirements/lambda.txt
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --extra audit --extra aws --extra salesforce --extra workflows pyproject.toml -o requirements/lambda.txt
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header requirements/engine.in -o requirements/engine.txt
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header requirements/infra.in -o requirements/infra.txt
 

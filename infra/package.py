@@ -41,20 +41,43 @@ LEFT_OUT = frozenset(
         *("boto3", "botocore", "s3transfer", "python-dateutil", "six", "urllib3"),
         # cffi needs it when something is built.
         "pycparser",
+        # Definitions of workflows are read where they are written; a run has its own pinned, as JSON.
+        "pyyaml",
     }
 )
 """Distributions that requirements/lambda.txt pins and a function does without."""
 
+_ELSEWHERE = re.compile(
+    # The command line, and the kit for authors of action types: nobody types in a function.
+    r"agents/execution_agent/(conformance/.*|(cli|console|operators|shell|audit_group|__main__|\w+_(commands|console))\.py)"
+    # Its ledger is in DynamoDB.
+    r"|adapters/(sqlite_\w+|group_commit)\.py"
+)
+"""What is of use on a machine, and not in a function."""
+_UNUSED_PARTS = (
+    # What builds extensions.
+    *(f"cffi/{name}.py" for name in ("cparser", "recompiler", "setuptools_ext", "vengine_cpy", "vengine_gen")),
+    # Other stores, the release before, and a plugin for type checks.
+    *("pydantic/v1/", "eventsourcing/dcb/", "eventsourcing/postgres.py", "eventsourcing/sqlite.py", "pydantic/mypy.py"),
+    # Of Powertools, what does not serve metrics or queues.
+    "aws_lambda_powertools/event_handler/",
+    *(
+        f"aws_lambda_powertools/utilities/{name}/"
+        for name in ("auth_alpha", "circuit_breaker", "data_masking", "feature_flags", "idempotency", "kafka")
+    ),
+    *(f"aws_lambda_powertools/utilities/{name}/" for name in ("parameters", "streaming", "validation")),
+)
 _UNUSED_FOLDERS = frozenset({"__pycache__", "tests", "licenses"})
-_UNUSED_SUFFIXES = frozenset({".c", ".css", ".js", ".pyc", ".pyi", ".pyx", ".typed"})
+_UNUSED_SUFFIXES = frozenset({".c", ".css", ".h", ".js", ".pyc", ".pyi", ".pyx", ".typed"})
 _SELDOM_LOADED = (
     # A login by key to Salesforce.
     *("cffi/", "cryptography/"),
     # International names.
     "idna/",
-    # Older interfaces, and what no door uses; utilities/batch is for queues, where nobody waits.
-    *("pydantic/deprecated/", "pydantic/v1/"),
-    *("aws_lambda_powertools/event_handler/", "aws_lambda_powertools/utilities/"),
+    # Older and newer interfaces, and what no door uses; utilities/batch is for queues, where nobody waits.
+    *("pydantic/color.py", "pydantic/deprecated/", "pydantic/experimental/"),
+    "aws_lambda_powertools/utilities/",
+    "eventsourcing/system.py",
 )
 """What is not worth its size when compiled."""
 _ALWAYS_THE_SAME = (1980, 1, 1, 0, 0, 0)
@@ -156,7 +179,7 @@ def _source_files(root: Path) -> Iterator[tuple[str, bytes]]:
     for source in SOURCES:
         for path in (root / source).rglob("*"):
             name = path.relative_to(root).as_posix()
-            if path.is_file() and _is_of_use(name):
+            if path.is_file() and _is_of_use(name) and not _ELSEWHERE.fullmatch(name):
                 yield name, path.read_bytes()
 
 
@@ -197,6 +220,8 @@ def _is_of_use(name: str) -> bool:
         return folders in (["METADATA"], ["entry_points.txt"])
     if top.endswith(".data"):
         return _is_code_elsewhere(name, folders[0])
+    if name.startswith(_UNUSED_PARTS):
+        return False
     return Path(name).suffix not in _UNUSED_SUFFIXES and _UNUSED_FOLDERS.isdisjoint(folders)
 
 
