@@ -33,10 +33,7 @@ from domain.policy import (
     is_key_window_over,
     next_probe,
 )
-from domain.standing import Standing
-
-PROBE = "probe"
-"""Who resolved a doubt, where no person did."""
+from domain.standing import PROBE, Standing
 
 
 class Verdict(StrEnum):
@@ -76,9 +73,16 @@ class Action(Standing):
 
     @classmethod
     def requested(
-        cls, action_id: str, *, request: Mapping[str, Any], fingerprint: str, effect_key: str, at: datetime
+        cls,
+        action_id: str,
+        *,
+        request: Mapping[str, Any],
+        fingerprint: str,
+        effect_key: str,
+        subject: str | None = None,
+        at: datetime,
     ) -> Action:
-        """A new life begins."""
+        """A new life begins. `subject` is what the action type declares of it (`BaseAction.subject`)."""
         require_may_follow(Life.REQUESTED, None)
         return cls._create(
             events.Requested,
@@ -86,6 +90,7 @@ class Action(Standing):
             request=request,
             fingerprint=fingerprint,
             effect_key=effect_key,
+            subject=subject,
             timestamp=at,
         )
 
@@ -94,9 +99,16 @@ class Action(Standing):
         details = [{"field": d.field, "code": str(d.code), "message": d.message} for d in error.details]
         self._happened(events.Rejected, at, code=str(error.code), message=error.message, details=details)
 
-    def validate(self, *, not_before: datetime | None = None, expires_at: datetime | None = None, at: datetime) -> None:
+    def validate(
+        self,
+        *,
+        not_before: datetime | None = None,
+        expires_at: datetime | None = None,
+        target: str | None = None,
+        at: datetime,
+    ) -> None:
         """The request may be carried out: from here on it is accepted, and never lost."""
-        self._happened(events.Validated, at, not_before=_text(not_before), expires_at=_text(expires_at))
+        self._happened(events.Validated, at, not_before=_text(not_before), expires_at=_text(expires_at), target=target)
 
     # -- approval ---------------------------------------------------------------------------------------------------
 
@@ -143,6 +155,8 @@ class Action(Standing):
         delivery: Delivery,
         facts: Mapping[str, Any] | None = None,
         can_probe: bool = False,
+        target: str | None = None,
+        policy: Mapping[str, Any] | None = None,
         at: datetime,
     ) -> None:
         """The intent. Only when this is on disk may the first byte leave."""
@@ -158,6 +172,8 @@ class Action(Standing):
             holder=lease.holder,
             facts=facts or None,
             can_probe=can_probe or None,
+            target=None if target == self.target else target,
+            policy=policy,
         )
 
     def succeed(self, success: outcome.Succeeded, *, epoch: int, at: datetime) -> None:
@@ -315,6 +331,39 @@ class Action(Standing):
         """Whoever has to hear of its end has been told."""
         self._happened(events.Reported, at, to=self.reports_to)
 
+    # -- keeping ----------------------------------------------------------------------------------------------------
+
+    def place_legal_hold(self, matter: str, order: Order, *, at: datetime) -> None:
+        """What is known of it must stay here, because of this matter."""
+        if matter in self.legal_holds:
+            raise IllegalTransition("it is held for this matter already")
+        self._happened(events.LegalHoldPlaced, at, matter=matter, by=order.by, why=order.why)
+
+    def lift_legal_hold(self, matter: str, order: Order, *, at: datetime) -> None:
+        """The matter is closed."""
+        if matter not in self.legal_holds:
+            raise IllegalTransition("it is not held for this matter")
+        self._happened(events.LegalHoldLifted, at, matter=matter, by=order.by, why=order.why)
+
+    def archive(self, file: str, offset: int, order: Order, *, at: datetime) -> None:
+        """What was before this is in that file of an archive, from that byte on, and may go from here."""
+        if self.legal_holds:
+            raise IllegalTransition("a legal hold is on it")
+        self._happened(
+            events.Archived,
+            at,
+            file=file,
+            offset=offset,
+            status=str(self.status),
+            attempts=self.attempts,
+            action_type=str(self.request.get("action_type", "")),
+            fingerprint=self.fingerprint,
+            effect_key=self.effect_key,
+            born=to_text(self.created_on),
+            by=order.by,
+            why=order.why,
+        )
+
     # -- the provider, asked ----------------------------------------------------------------------------------------
 
     def settle(self, finding: outcome.Finding, decision: RetryAt | FallBack | GiveUp, *, at: datetime) -> None:
@@ -359,7 +408,7 @@ class Action(Standing):
 
     def _happened(self, event: type[ActionEvent], at: datetime, **says: Any) -> None:
         """What `trigger_event` does, after the table was asked, and without what only other aggregates need."""
-        require_may_follow(event.life, self.last)
+        require_may_follow(event.life, self.last, archived=self.archived is not None)
         happened = event(originator_id=self.id, originator_version=self.version + 1, timestamp=at, **says)
         happened.mutate(self)
         self.pending_events.append(happened)

@@ -24,6 +24,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
+from domain.field_class import FieldClass
 from domain.gate import Limits
 from domain.hold import Hold
 from domain.outcome import Finding, Outcome
@@ -149,6 +150,12 @@ class BaseAction(ABC, Generic[P]):
     """Seconds, the total deadline of an attempt."""
     correction: ClassVar[str] = ""
     """For types that cannot be taken back: what can be done instead, in a sentence."""
+    subject: ClassVar[str | None] = None
+    """Whom or what an action is about, so that it is found by that: where in the request, `parameters.recipient`, or,
+    where an action makes what it is about, in the result, `result.id`. What stands there should be a string."""
+    tells: ClassVar[Mapping[str, FieldClass]] = {}
+    """What the members of its facts, results and undo data hold, and its `reference`; an export shows of them what is
+    technical. (Of the parameters the model says it.)"""
 
     def prepare(self, parameters: P, intent: Intent, world: World) -> Prepared[P]:  # noqa: ARG002 - for those who override
         """Everything that can be known before acting. Without side effect; raises Refused.

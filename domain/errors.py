@@ -21,9 +21,10 @@ ExecutionAgentError
     ├── LedgerConflict          another writer was first; load and decide again
     ├── ActionNotFound          no action has this id
     ├── EventTooLarge           an event over 350 KB; refused before anything is written
-    ├── UnknownTopic            a stored event of a topic that is not in the registry
-    ├── NewerSchema             a stored event written by a later version of this program
-    └── CorruptEvent            a stored event that cannot be read
+    └── UnreadableEvent         a stored event that this release cannot read: nothing is decided on it
+        ├── UnknownTopic        it is of a topic that is not in the registry
+        ├── NewerSchema         it was written by a later version of this program
+        └── CorruptEvent        it is damaged
 """
 
 from __future__ import annotations
@@ -61,6 +62,9 @@ class Code(StrEnum):
     CONFLICT = "conflict"
     TOO_LATE = "too_late"
     IRREVERSIBLE = "irreversible"
+    UNREADABLE = "unreadable"
+    ARCHIVED = "archived"
+    NOT_ALLOWED = "not_allowed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,15 +219,19 @@ class EventTooLarge(LedgerError):
     """An event over 350 KB; refused before anything is written."""
 
 
-class UnknownTopic(LedgerError):
+class UnreadableEvent(LedgerError):
+    """A stored event that this release cannot read. Nothing is decided on an action that is only known in part."""
+
+
+class UnknownTopic(UnreadableEvent):
     """A stored event of a topic that is not in the registry. Nothing is imported to find out."""
 
 
-class NewerSchema(LedgerError):
+class NewerSchema(UnreadableEvent):
     """A stored event written by a later version of this program."""
 
 
-class CorruptEvent(LedgerError):
+class CorruptEvent(UnreadableEvent):
     """A stored event that cannot be read."""
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from eventsourcing.domain import CanInitAggregate, CanMutateAggregate
 from eventsourcing.utils import register_topic
 
+from domain.instant import from_text
 from domain.lifecycle import Life
 
 if TYPE_CHECKING:
@@ -67,12 +68,16 @@ _ENVELOPE = frozenset({"originator_id", "originator_version", "timestamp", "orig
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Requested(CanInitAggregate[str], ActionEvent):
-    """Somebody asked. `request` is the document as given; `cause` is found in it (decision, correlation_id)."""
+    """Somebody asked. `request` is the document as given; `cause` is found in it (decision, correlation_id).
+
+    `subject` is where it is found whom or what the action is about, as its type declares that: `parameters.recipient`.
+    """
 
     originator_topic: str
     request: Mapping[str, Any]
     fingerprint: str
     effect_key: str
+    subject: str | None = None
 
     life = Life.REQUESTED
     TOPIC = Life.REQUESTED.topic
@@ -92,10 +97,14 @@ class Rejected(ActionEvent):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Validated(ActionEvent):
-    """It may be carried out, not before `not_before` and not after `expires_at` (ISO 8601, UTC)."""
+    """It may be carried out, not before `not_before` and not after `expires_at` (ISO 8601, UTC).
+
+    `target` is who will bear the effect, as breakers and limits know him; None where that is the action type itself.
+    """
 
     not_before: str | None = None
     expires_at: str | None = None
+    target: str | None = None
 
     life = Life.VALIDATED
     TOPIC = Life.VALIDATED.topic
@@ -149,6 +158,8 @@ class Attempted(ActionEvent):
     `facts` say what will be sent (a template's hash, a target's name); `delivery` is what may be done in doubt;
     `holder` is the process that attempts. A fallback has a `route` above 0 and an effect key of its own;
     `key_until` is when the provider forgets the key; `can_probe`: the provider can be asked what became of it.
+    `target` is said where it is another one than was known before; `policy` are the rules for what follows, as
+    `domain.policy.rules_of` tells them.
     """
 
     attempt: int
@@ -160,6 +171,8 @@ class Attempted(ActionEvent):
     holder: str | None = None
     facts: Mapping[str, Any] | None = None
     can_probe: bool | None = None
+    target: str | None = None
+    policy: Mapping[str, Any] | None = None
 
     life = Life.ATTEMPTED
     TOPIC = Life.ATTEMPTED.topic
@@ -396,6 +409,72 @@ class LateOutcome(ActionEvent):
     TOPIC = Life.LATE_OUTCOME.topic
 
 
+@dataclass(frozen=True, eq=False, repr=False)
+class LegalHoldPlaced(ActionEvent):
+    """What is known of the action must not leave the ledger, because of this matter, until the hold is lifted."""
+
+    matter: str
+    by: str
+    why: str
+
+    life = Life.LEGAL_HOLD_PLACED
+    TOPIC = Life.LEGAL_HOLD_PLACED.topic
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class LegalHoldLifted(ActionEvent):
+    """The matter is closed. Holds because of others stay."""
+
+    matter: str
+    by: str
+    why: str
+
+    life = Life.LEGAL_HOLD_LIFTED
+    TOPIC = Life.LEGAL_HOLD_LIFTED.topic
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Archived(ActionEvent):
+    """What was before it is in `file` of an archive, from the byte `offset` on, and nowhere else.
+
+    It stands in the way of whoever would begin the action anew, and says what that one must know: that there was one,
+    whose request had this fingerprint, and how it ended.
+    """
+
+    file: str
+    offset: int
+    status: str
+    attempts: int
+    action_type: str
+    fingerprint: str
+    effect_key: str
+    born: str
+    by: str
+    why: str
+
+    life = Life.ARCHIVED
+    TOPIC = Life.ARCHIVED.topic
+
+    def mutate(self, aggregate: Any) -> Any:
+        """Where it is the first that is left, the action stands as it says."""
+        if aggregate is None:
+            aggregate = self._begun()
+            aggregate.stand_as(self)
+        return super().mutate(aggregate)
+
+    def _begun(self) -> Any:
+        begun = Requested(
+            self.originator_id,
+            self.originator_version - 1,
+            from_text(self.born),
+            originator_topic=ACTION_TOPIC,
+            request={"action_type": self.action_type},
+            fingerprint=self.fingerprint,
+            effect_key=self.effect_key,
+        )
+        return begun.mutate(None)
+
+
 REGISTRY: Mapping[str, type[ActionEvent]] = {
     event.TOPIC: event
     for event in (
@@ -423,6 +502,9 @@ REGISTRY: Mapping[str, type[ActionEvent]] = {
         LateOutcome,
         Probed,
         Reported,
+        LegalHoldPlaced,
+        LegalHoldLifted,
+        Archived,
     )
 }
 """Every topic of an action that may stand in a ledger; those of workflow runs are in `domain.workflow_events`."""

@@ -37,6 +37,18 @@ def is_run_id(found: str) -> bool:
     return found.startswith(_RUN_PREFIX)
 
 
+def child_run_id(run_id: str, step: str) -> str:
+    """The one id of the run that a step of a run becomes, whoever starts it."""
+    return _RUN_PREFIX + _base32(
+        sha256(b"workflow-child\x00" + run_id.encode() + b"\x00" + step.encode()).digest()[:16]
+    )
+
+
+def schedule_run_id(name: str, number: int) -> str:
+    """The one id of the schedule of this name: of the first, and once that is over of the next one."""
+    return _RUN_PREFIX + _base32(sha256(b"schedule\x00" + name.encode() + b"\x00" + str(number).encode()).digest()[:16])
+
+
 def step_action_id(run_id: str, step: str) -> str:
     """The one id of the action that a step of a run becomes, whoever carries it out."""
     return _PREFIX + _base32(sha256(b"workflow-step\x00" + run_id.encode() + b"\x00" + step.encode()).digest()[:16])

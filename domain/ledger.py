@@ -7,10 +7,10 @@ behind it (`PERSISTENCE_MODULE`) takes the events decided together as one commit
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast, runtime_checkable
 
 from eventsourcing.application import AggregateNotFoundError, Application, LocalNotificationLog
 from eventsourcing.domain import CanInitAggregate, DomainEventProtocol
@@ -21,11 +21,13 @@ from eventsourcing.persistence import (
     Mapper,
     PersistenceError,
     StoredEvent,
+    Transcoder,
 )
 
 from domain.action import Action
 from domain.errors import (
     ActionNotFound,
+    ConfigurationError,
     CorruptEvent,
     EventTooLarge,
     LedgerConflict,
@@ -36,6 +38,8 @@ from domain.errors import (
 from domain.events import REGISTRY, RUN_TOPIC, ActionEvent, RecordedEvent
 from domain.identity import is_run_id
 from domain.instant import from_text, to_text
+from domain.unreadable import Told, life_in
+from domain.upcasts import UPCASTS, Upcasts, upcast
 
 if TYPE_CHECKING:
     from domain.workflow import WorkflowRun
@@ -52,7 +56,20 @@ class ActionMapper(Mapper[str]):
     """Events to rows and back, through the closed registry: a row can name no module to import.
 
     A row's state is JSON: the event's own fields without those that are None, `at`, and `schema` where it is above 1.
+    What an earlier schema said is upcast (`domain.upcasts`).
     """
+
+    def __init__(
+        self,
+        transcoder: Transcoder,
+        *,
+        kind_of: Callable[[str], type[RecordedEvent] | None] | None = None,
+        upcasts: Upcasts = UPCASTS,
+    ) -> None:
+        """`kind_of` tells what is registered for a topic, None where nothing is."""
+        super().__init__(transcoder)
+        self._kind_of = kind_of or _kind_of
+        self._upcasts = upcasts
 
     def to_stored_event(self, domain_event: DomainEventProtocol[str]) -> StoredEvent:
         event = cast("RecordedEvent", domain_event)
@@ -68,20 +85,30 @@ class ActionMapper(Mapper[str]):
 
     def to_domain_event(self, stored_event: StoredEvent) -> RecordedEvent:
         where = f"{stored_event.originator_id} version {stored_event.originator_version}"
-        kind = _kind_of(stored_event.topic)
+        kind = self._kind_of(stored_event.topic)
         if kind is None:
             raise UnknownTopic(f"{where}: no event is registered for the topic {stored_event.topic!r}")
         try:
             state = json.loads(stored_event.state)
-            schema = state.pop("schema", 1)
+            schema = _schema_of(state)
             if schema > kind.schema:
                 raise NewerSchema(f"{where}: {stored_event.topic!r} has schema {schema}, known is up to {kind.schema}")
+            if schema < kind.schema:
+                state = upcast(kind.TOPIC, state, schema, known=kind.schema, upcasts=self._upcasts)
             at = from_text(state.pop("at"))
             if issubclass(kind, CanInitAggregate):
                 state["originator_topic"] = kind.TOPIC.partition(".")[0]
             return kind(str(stored_event.originator_id), stored_event.originator_version, at, **state)
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             raise CorruptEvent(f"{where}: {stored_event.topic!r} cannot be read ({type(error).__name__})") from error
+
+
+def _schema_of(state: dict[str, Any]) -> int:
+    """Takes it out of what is said. Raises ValueError for what is no schema."""
+    schema = state.pop("schema", 1)
+    if type(schema) is not int or schema < 1:
+        raise ValueError("no schema")
+    return schema
 
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
@@ -106,6 +133,15 @@ def _kind_of(topic: str) -> type[RecordedEvent] | None:
     from domain.workflow_events import RUN_REGISTRY
 
     return RUN_REGISTRY.get(topic)
+
+
+@runtime_checkable
+class Superseding(Protocol):
+    """A store that can give up what is kept elsewhere."""
+
+    def supersede_events(self, stored_events: Sequence[StoredEvent], *, head: bytes, at: datetime, view: Any) -> None:
+        """Appends one commit behind the one of this hash, and takes out all that was there of the action before it."""
+        ...
 
 
 class ActionLedger(Application[str]):
@@ -142,6 +178,22 @@ class ActionLedger(Application[str]):
         if self._keep is not None:
             self._keep(view)
 
+    def supersede(self, action: Action, head: bytes) -> None:
+        """Records that the action is archived, and takes out all that was recorded of it before: both, or neither.
+
+        `head` is the hash of its last commit, as it is archived. Raises as `record` does, LedgerConflict where that
+        commit is not the last any more, and ConfigurationError where the store gives nothing up.
+        """
+        store = self.recorder
+        if not isinstance(store, Superseding):
+            raise ConfigurationError("this ledger gives up nothing: only one in SQLite can be pruned")
+        archived = action.collect_events()[-1]
+        view = self._view_of(archived.mutate(None))
+        with translated():
+            store.supersede_events([self.mapper.to_stored_event(archived)], head=head, at=action.modified_on, view=view)
+        if self._keep is not None:
+            self._keep(view)
+
     def load(self, action_id: str) -> Action:
         """The action, read consistently. Raises ActionNotFound, LedgerUnavailable, and what a row deserves."""
         require_possible(action_id)
@@ -156,6 +208,18 @@ class ActionLedger(Application[str]):
         require_possible(action_id)
         with translated():
             life = [cast("RecordedEvent", event) for event in self.events.get(action_id)]
+        if not life:
+            raise ActionNotFound(f"no action has the id {action_id!r}")
+        return life
+
+    def life_of(self, action_id: str) -> list[Told]:
+        """The same for those who only look: what this release cannot read is told as far as it can be, in its place.
+
+        Raises ActionNotFound, LedgerUnavailable, and CorruptEvent where a whole commit cannot be read.
+        """
+        require_possible(action_id)
+        with translated():
+            life = life_in(self.recorder.select_events(action_id), self.mapper)
         if not life:
             raise ActionNotFound(f"no action has the id {action_id!r}")
         return life

@@ -21,8 +21,9 @@
                   or be requested anew
 
 Some events move nothing: a wish to cancel what is just being attempted, a due time put off or brought forward, a
-question to the provider that left the doubt as it was, the word to an action that its compensation is over, and
-`late_outcome`, which keeps what a zombie had to say.
+question to the provider that left the doubt as it was, the word to an action that its compensation is over,
+`late_outcome`, which keeps what a zombie had to say, and legal holds, placed and lifted at any time. `archived` moves
+nothing either, and is the last: what was before it is in an archive (`AFTER_ARCHIVING`).
 """
 
 from __future__ import annotations
@@ -60,6 +61,9 @@ class Life(StrEnum):
     PROBED = "probed"
     REPORTED = "reported"
     LATE_OUTCOME = "late_outcome"
+    LEGAL_HOLD_PLACED = "legal_hold_placed"
+    LEGAL_HOLD_LIFTED = "legal_hold_lifted"
+    ARCHIVED = "archived"
 
     @property
     def topic(self) -> str:
@@ -104,6 +108,19 @@ _OVER = frozenset(
 )
 """It has been carried out, or will not be."""
 
+_MOVING = frozenset(Life) - {
+    Life.CANCEL_REQUESTED,
+    Life.BROUGHT_FORWARD,
+    Life.DEFERRED,
+    Life.PROBED,
+    Life.REPORTED,
+    Life.LATE_OUTCOME,
+    Life.LEGAL_HOLD_PLACED,
+    Life.LEGAL_HOLD_LIFTED,
+    Life.ARCHIVED,
+}
+"""What moves an action: each of these may be the last that did."""
+
 MAY_FOLLOW: Mapping[Life, frozenset[Life | None]] = {
     Life.REQUESTED: frozenset({None}),
     Life.REJECTED: frozenset({Life.REQUESTED}),
@@ -128,20 +145,15 @@ MAY_FOLLOW: Mapping[Life, frozenset[Life | None]] = {
     Life.DEFERRED: _WAITING | {Life.COMPENSATION_REQUESTED},
     Life.PROBED: frozenset({Life.IN_DOUBT}),
     Life.REPORTED: _OVER,
-    Life.LATE_OUTCOME: frozenset(Life)
-    - {
-        Life.REQUESTED,
-        Life.REJECTED,
-        Life.VALIDATED,
-        Life.CANCEL_REQUESTED,
-        Life.BROUGHT_FORWARD,
-        Life.DEFERRED,
-        Life.PROBED,
-        Life.REPORTED,
-        Life.LATE_OUTCOME,
-    },
+    Life.LATE_OUTCOME: _MOVING - {Life.REQUESTED, Life.REJECTED, Life.VALIDATED},
+    Life.LEGAL_HOLD_PLACED: _MOVING,
+    Life.LEGAL_HOLD_LIFTED: _MOVING,
+    Life.ARCHIVED: _OVER - {Life.COMPENSATION_REQUESTED},
 }
 """What may come after what. None is the empty life, before the first event."""
+
+AFTER_ARCHIVING = frozenset({Life.LATE_OUTCOME, Life.LEGAL_HOLD_PLACED, Life.LEGAL_HOLD_LIFTED})
+"""All that may still be said of an action once it is archived."""
 
 STATUS_AFTER: Mapping[Life, Status] = {
     Life.REQUESTED: Status.REQUESTED,
@@ -180,8 +192,10 @@ ENDED = frozenset(
 """Nothing more will happen by itself."""
 
 
-def require_may_follow(event: Life, last: Life | None) -> None:
+def require_may_follow(event: Life, last: Life | None, *, archived: bool = False) -> None:
     """Raises IllegalTransition unless the table lets `event` follow `last`."""
+    if archived and event not in AFTER_ARCHIVING:
+        raise IllegalTransition(f"{event.value!r} may not follow 'archived'")
     if last not in MAY_FOLLOW[event]:
         before = "an action that does not exist yet" if last is None else f"{last.value!r}"
         raise IllegalTransition(f"{event.value!r} may not follow {before}")

@@ -14,11 +14,12 @@ ends with its key window: what is in doubt then is not sent again.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
+from domain.gate import Limits
 from domain.outcome import Failure, Permanent, Unknown
 from domain.ports import Chance
 
@@ -137,6 +138,23 @@ class Route:
     number: int = 0
     fallbacks: int = 0
     """How many fallbacks the request names; the routes are 0 to this number."""
+
+
+def rules_of(retries: Retries, limits: Limits) -> dict[str, Any]:
+    """The rules of an attempt in plain JSON values: its retries, `backoff_ms` in milliseconds, and its limits as far as
+    they are not the usual ones."""
+    rules = {"retries": str(retries.policy), "limit": retries.limit}
+    return {**rules, "backoff_ms": retries.backoff // timedelta(milliseconds=1), **_unusual(limits)}
+
+
+def _unusual(limits: Limits) -> dict[str, Any]:
+    if limits == _USUAL_LIMITS:
+        return {}
+    usual = asdict(_USUAL_LIMITS)
+    return {name: value for name, value in asdict(limits).items() if value != usual[name]}
+
+
+_USUAL_LIMITS = Limits()
 
 
 def decide(failure: Failure, route: Route, retries: Retries, *, now: datetime, chance: Chance) -> Decision:

@@ -9,11 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from domain.connections import Connections, NoConnections
 from domain.gate import Entry, Health, Limits
 from domain.outcome import Failure, Finding, Outcome
+
+if TYPE_CHECKING:
+    from domain.mail import Attachment, Unsubscribe
+    from domain.mail_policy import MailPolicy
 
 
 class Clock(Protocol):
@@ -84,6 +88,10 @@ class RenderedTemplate(Protocol):
     def html(self) -> str | None: ...
     @property
     def sha256(self) -> str: ...
+    @property
+    def policy(self) -> MailPolicy | None:
+        """What its mails may have besides, where it says so."""
+        ...
 
 
 class Templates(Protocol):
@@ -93,15 +101,26 @@ class Templates(Protocol):
         """Raises InvalidTemplate, MissingVariable or InvalidVariable."""
         ...
 
+    def file(self, name: str, file: str, *, at_most: int) -> bytes:
+        """A file in the template's own folder, of `at_most` bytes. Raises InvalidTemplate."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Email:
-    """One message to one bare address, before a transport adds its own headers."""
+    """One message to one bare address, before a transport adds its own headers.
+
+    `cc` and `reply_to` are bare addresses, too. Blind copies are on the envelope alone: the message knows of none.
+    """
 
     recipient: str
     subject: str
     text: str
     html: str | None = None
+    cc: tuple[str, ...] = ()
+    reply_to: str | None = None
+    unsubscribe: Unsubscribe | None = None
+    attachments: tuple[Attachment, ...] = ()
 
 
 class EmailSender(Protocol):
@@ -111,8 +130,13 @@ class EmailSender(Protocol):
         """The whole message, in the form of RFC 5322, checked by parsing it back. Raises InvalidMessage."""
         ...
 
-    def send(self, message: bytes, *, recipient: str, effect_key: str, timeout: float) -> Outcome:
-        """`timeout` is the total deadline in seconds. Never raises for what the provider says."""
+    def send(
+        self, message: bytes, *, recipient: str, effect_key: str, timeout: float, copies: Sequence[str] = ()
+    ) -> Outcome:
+        """To the recipient and whoever gets a copy, to all or none. `timeout` is the total deadline in seconds.
+
+        Never raises for what the provider says.
+        """
         ...
 
     @property

@@ -13,12 +13,15 @@ from typing import Any, ClassVar
 from eventsourcing.domain import BaseAggregate
 
 from domain import events
-from domain.errors import ErrorReport, FieldError
+from domain.errors import Code, ErrorReport, FieldError
 from domain.events import ActionEvent
 from domain.identity import compensating_action_id, effect_key, step_action_id
 from domain.instant import from_text
 from domain.lifecycle import ENDED, STATUS_AFTER, Life, Status
 from domain.policy import LEASE_LAPSED, Delivery, Route
+
+PROBE = "probe"
+"""Who resolved a doubt, where no person did."""
 
 REPORT_WITHIN = timedelta(minutes=1)
 """After this somebody looks whether the end of a compensation, or of a workflow's step, was told. Whoever ends it tells
@@ -64,6 +67,12 @@ class Standing(BaseAggregate[str]):
         """The step that it is, None for all others."""
         self.fingerprint: str = event.fingerprint
         self.effect_key: str = event.effect_key
+        self.subject: str | None = event.subject
+        """Where it is found whom or what the action is about."""
+        self.target: str | None = None
+        """Who bears the effect of the current route, as far as that is known; None where it is the type itself."""
+        self.actor: str | None = None
+        """The person who acted on it last."""
         self._status = Status.REQUESTED
         self._last = Life.REQUESTED
         self.attempts: int = 0
@@ -96,6 +105,10 @@ class Standing(BaseAggregate[str]):
         self.turn: datetime | None = None
         self.deferrals: int = 0
         self.is_brought_forward: bool = False
+        self.legal_holds: frozenset[str] = frozenset()
+        """The matters because of which it must stay as it is."""
+        self.archived: events.Archived | None = None
+        """Where the rest of its life is, None where that is here."""
         self.due_at = event.timestamp
 
     def _rejected(self, event: events.Rejected) -> None:
@@ -103,6 +116,7 @@ class Standing(BaseAggregate[str]):
         self._ended(ErrorReport(event.code, event.message, details))
 
     def _validated(self, event: events.Validated) -> None:
+        self.target = event.target
         self.not_before = _time(event.not_before)
         self.expires_at = _time(event.expires_at)
         self._due(self.not_before or event.timestamp)
@@ -113,12 +127,12 @@ class Standing(BaseAggregate[str]):
         self._due(self.expires_at)
 
     def _approved(self, event: events.Approved) -> None:
-        self._remember_bulk(event.bulk)
+        self._remember_order(event.by, event.bulk)
         self.approved_hash = event.request_hash
         self._due(self._not_before(event.timestamp))
 
     def _denied(self, event: events.Denied) -> None:
-        self._remember_bulk(event.bulk)
+        self._remember_order(event.by, event.bulk)
         self._ended(ErrorReport("denied", f"denied by {event.by}: {event.why}"))
 
     def _attempted(self, event: events.Attempted) -> None:
@@ -127,6 +141,7 @@ class Standing(BaseAggregate[str]):
         self.delivery = Delivery(event.delivery)
         self.holder = event.holder
         self.facts = event.facts or {}
+        self.target = event.target or self.target
         if not self.doubted:
             # Of several that may have taken effect the first counts.
             self.attempted_at = event.timestamp
@@ -160,7 +175,7 @@ class Standing(BaseAggregate[str]):
 
     def _resolved(self, event: events.Resolved) -> None:
         self.doubted = False
-        self._remember_bulk(event.bulk)
+        self._remember_order(event.by, event.bulk)
         if event.next_route is not None:
             self._begin_route(event.next_route)
         self._due(_time(event.retry_at))
@@ -175,7 +190,7 @@ class Standing(BaseAggregate[str]):
         self._ended(ErrorReport(event.code, event.message))
 
     def _redriven(self, event: events.Redriven) -> None:
-        self._remember_bulk(event.bulk)
+        self._remember_order(event.by, event.bulk)
         self.attempts_before_route = self.attempts
         self.is_reported = False
         self.cancel_requested = None
@@ -183,14 +198,14 @@ class Standing(BaseAggregate[str]):
         self._due(event.timestamp)
 
     def _cancelled(self, event: events.Cancelled) -> None:
-        self._remember_bulk(event.bulk)
+        self._remember_order(event.by, event.bulk)
         self._ended(ErrorReport("cancelled", f"cancelled by {event.by}: {event.why}"))
 
     def _expired(self, event: events.Expired) -> None:
         self._ended(ErrorReport(event.code, event.message))
 
     def _compensation_requested(self, event: events.CompensationRequested) -> None:
-        self._remember_bulk(event.bulk)
+        self._remember_order(event.by, event.bulk)
         self.compensation = event.compensation
         self.compensations += 1
         self.compensation_order = event
@@ -214,11 +229,11 @@ class Standing(BaseAggregate[str]):
             self.due_at = None
 
     def _cancel_requested(self, event: events.CancelRequested) -> None:
-        self._remember_bulk(event.bulk)
+        self._remember_order(event.by, event.bulk)
         self.cancel_requested = event
 
     def _brought_forward(self, event: events.BroughtForward) -> None:
-        self._remember_bulk(event.bulk)
+        self._remember_order(event.by, event.bulk)
         self.is_brought_forward = True
         self._due(event.timestamp)
 
@@ -230,10 +245,29 @@ class Standing(BaseAggregate[str]):
             # When it expires does not matter any more: it was carried out in time.
             self.due_at = until
         else:
+            self.target = None if event.target == self.asked.get("action_type") else event.target
             self._due(until)
 
     def _late_outcome(self, event: events.LateOutcome) -> None:
         """Kept in the history, and nowhere else."""
+
+    def _legal_hold_placed(self, event: events.LegalHoldPlaced) -> None:
+        self._remember_order(event.by, None)
+        self.legal_holds |= {event.matter}
+
+    def _legal_hold_lifted(self, event: events.LegalHoldLifted) -> None:
+        self._remember_order(event.by, None)
+        self.legal_holds -= {event.matter}
+
+    def stand_as(self, event: events.Archived) -> None:
+        """All that is left of its life begins with this event."""
+        self._status = Status(event.status)
+        self._last = next(life for life, status in STATUS_AFTER.items() if status is self._status)
+        self.attempts = event.attempts
+        self._ended(ErrorReport(Code.ARCHIVED, f"the rest of its life is in an archive, in {event.file}"))
+
+    def _archived(self, event: events.Archived) -> None:
+        self.archived = event
 
     def _due(self, at: datetime | None) -> None:
         """An action must be looked at no later than it expires."""
@@ -248,6 +282,7 @@ class Standing(BaseAggregate[str]):
 
     def _begin_route(self, route: int) -> None:
         self.route = route
+        self.target = None
         self.effect_key = effect_key(self.id, route)
         self.attempts_before_route = self.attempts
         self.key_until = None
@@ -256,7 +291,9 @@ class Standing(BaseAggregate[str]):
         """A process that lost its lease, and is not known to be dead, may wake up and act after all."""
         self.may_still_act = self.may_still_act or code == LEASE_LAPSED
 
-    def _remember_bulk(self, bulk: str | None) -> None:
+    def _remember_order(self, by: str, bulk: str | None) -> None:
+        if by != PROBE:
+            self.actor = by
         if bulk is not None:
             self.bulks |= {bulk}
 
@@ -317,6 +354,9 @@ class Standing(BaseAggregate[str]):
         Life.PROBED: _probed,
         Life.REPORTED: _reported,
         Life.LATE_OUTCOME: _late_outcome,
+        Life.LEGAL_HOLD_PLACED: _legal_hold_placed,
+        Life.LEGAL_HOLD_LIFTED: _legal_hold_lifted,
+        Life.ARCHIVED: _archived,
     }
 
 

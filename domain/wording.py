@@ -11,18 +11,19 @@ from pydantic_core import PydanticCustomError
 
 from domain.base_action import Parameters
 from domain.errors import Code, FieldError, Refused
+from domain.field_class import Personal, Technical
 from domain.ports import Templates
 
 
 class Worded(Parameters):
     """The parameters of a message that is `text`, or made of a `template` and `variables`."""
 
-    text: str | None = Field(default=None, description="What the message says. Give either this or template.")
-    template: str | None = Field(
+    text: Personal[str | None] = Field(default=None, description="What the message says. Give either this or template.")
+    template: Technical[str | None] = Field(
         default=None,
         description="The name of a message template, whose body is what the message says. Give either this or text.",
     )
-    variables: dict[str, Any] = Field(
+    variables: Personal[dict[str, Any]] = Field(
         default_factory=dict,
         description="What fills the template, by the names that it declares; a date is YYYY-MM-DD.",
     )

@@ -14,17 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from domain.errors import (
-    ActionNotFound,
-    Code,
-    CorruptEvent,
-    ErrorReport,
-    FieldError,
-    LedgerConflict,
-    NewerSchema,
-    Refused,
-    UnknownTopic,
-)
+from domain.errors import ActionNotFound, Code, ErrorReport, FieldError, LedgerConflict, Refused, UnreadableEvent
 from domain.identity import bulk_given_at, is_run_id, new_bulk_id
 from domain.ledger import ActionLedger
 from domain.ports import World
@@ -80,7 +70,7 @@ class Bulk:
             if not chosen.includes(view_of(self._ledger.load(action_id)), given_at):
                 return None
             return act(action_id)
-        except (ActionNotFound, CorruptEvent, LedgerConflict, NewerSchema, UnknownTopic) as error:
+        except (ActionNotFound, LedgerConflict, UnreadableEvent) as error:
             report = ErrorReport(Code.CONFLICT, f"it could not be dealt with: {error}")
             return Response(action_id, chosen.status, error=report).as_dict()
 

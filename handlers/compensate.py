@@ -29,6 +29,7 @@ from domain.errors import (
     LedgerConflict,
     NeedsApproval,
     Refused,
+    UnreadableEvent,
 )
 from domain.json_value import MAX_BYTES
 from domain.ledger import ActionLedger
@@ -38,6 +39,7 @@ from domain.request import fingerprint
 from handlers.execute import Deadline, Execute
 from handlers.operate import order_of
 from handlers.registry import ActionTypes
+from handlers.unreadable import answer_about
 from handlers.validate import BROKEN, Validate
 from projections.status import Response, not_found, refusal, response_of
 
@@ -83,7 +85,7 @@ class Compensate:
         `force` approves an undo that is held: under `request_hash`, where that is said. Never one that nobody has seen.
 
         Answers where the action stands. Its error says why it cannot be taken back: not_found, missing_field,
-        irreversible, conflict.
+        irreversible, conflict, unreadable, archived.
         """
         try:
             order = order_of(actor, reason, bulk)
@@ -94,6 +96,8 @@ class Compensate:
             return refusal(refused)
         except ActionNotFound:
             return not_found(action_id)
+        except UnreadableEvent as unreadable:
+            return answer_about(self._ledger, action_id, unreadable)
         except IllegalTransition as illegal:
             return response_of(self._ledger.load(action_id)).with_error(ErrorReport(Code.CONFLICT, str(illegal)))
 
@@ -141,7 +145,7 @@ class Compensate:
     def _undo(self, action_id: str, order: Order, deadline: Deadline) -> Response:
         for _ in range(MOST_CONFLICTS):
             action = self._ledger.load(action_id)
-            if action.status in _TAKEN_BACK and not self._came_to_nothing(action):
+            if action.archived is None and action.status in _TAKEN_BACK and not self._came_to_nothing(action):
                 return self._again(action)
             why_not = self._why_not(action)
             if why_not is not None:
@@ -155,6 +159,8 @@ class Compensate:
         raise LedgerConflict(f"{action_id}: it changed {MOST_CONFLICTS} times while this was decided; try again")
 
     def _why_not(self, action: Action) -> ErrorReport | None:
+        if action.archived is not None:
+            return ErrorReport(Code.ARCHIVED, "it is archived: what it did cannot be taken back from here any more")
         if action.status not in (Status.SUCCEEDED, Status.COMPENSATION_FAILED):
             return _nothing_to_take_back(action)
         if action.compensates is not None:
@@ -226,6 +232,7 @@ class Compensate:
             request=request,
             fingerprint=fingerprint(request),
             effect_key=identity.effect_key(compensation_id),
+            subject=self._validate.subject_of(request),
             at=self._world.clock.now(),
         )
 
@@ -239,7 +246,7 @@ class Compensate:
             compensation.validate(at=now)
             compensation.put_on_hold(needed.hold, at=now)
         else:
-            compensation.validate(at=now)
+            compensation.validate(target=ready.prepared.target, at=now)
             if deadline.allows_an_attempt():
                 return self._execute(compensation, ready, deadline)
         self._ledger.record(compensation)

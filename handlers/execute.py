@@ -202,7 +202,13 @@ class Execute:
         key_until = now + window - (lease_until - now) if window else None
         lease = Lease(lease_until, self._world.holders.me(), key_until)
         action.begin_attempt(
-            lease, delivery=ready.delivery, facts=ready.prepared.facts, can_probe=ready.can_probe(self._world), at=now
+            lease,
+            delivery=ready.delivery,
+            facts=ready.prepared.facts,
+            can_probe=ready.can_probe(self._world),
+            target=ready.prepared.target,
+            policy=policy.rules_of(self._rules.retries_for(action.request.get("options", {})), ready.limits),
+            at=now,
         )
         self._ledger.record(action)
         return action.version

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -15,16 +16,20 @@ from domain.errors import (
     IllegalTransition,
     LedgerConflict,
     Refused,
+    UnreadableEvent,
 )
 from domain.identity import bulk_given_at
 from domain.ledger import ActionLedger
 from domain.lifecycle import Status
 from domain.ports import World
 from handlers.execute import Deadline
+from handlers.unreadable import answer_about
 from projections.status import Response, not_found, refusal, response_of
 
 if TYPE_CHECKING:
     from handlers.report import Report
+
+log = logging.getLogger("execution_agent.operate")
 
 LONGEST_WORD = 500
 """Characters of an actor's name, and of a reason."""
@@ -99,6 +104,23 @@ class Operate:
             lambda order: lambda action, at: action.resolve(verdict, order, evidence=evidence, at=at),
         )
 
+    def place_legal_hold(self, action_id: str, matter: str, *, actor: str, reason: str) -> Response:
+        """What is known of it must stay where it is, because of this matter. Never too late: it may be archived."""
+        return self._hold(action_id, matter, actor, reason, Action.place_legal_hold)
+
+    def lift_legal_hold(self, action_id: str, matter: str, *, actor: str, reason: str) -> Response:
+        """The matter is closed. Holds because of others stay."""
+        return self._hold(action_id, matter, actor, reason, Action.lift_legal_hold)
+
+    def _hold(self, action_id: str, matter: str, actor: str, reason: str, act: Callable[..., None]) -> Response:
+        try:
+            named = matter_of(matter)
+        except Refused as refused:
+            return refusal(refused)
+        return self._act(
+            action_id, actor, reason, None, lambda order: lambda action, at: act(action, named, order, at=at)
+        )
+
     def _act(
         self, action_id: str, actor: str, reason: str, bulk: str | None, act_of: Callable[[Order], Act]
     ) -> Response:
@@ -112,6 +134,8 @@ class Operate:
                 return self._once(action_id, act, bulk)
             except ActionNotFound:
                 return not_found(action_id)
+            except UnreadableEvent as unreadable:
+                return answer_about(self._ledger, action_id, unreadable)
             except LedgerConflict:
                 continue
         raise LedgerConflict(f"{action_id}: it changed {MOST_CONFLICTS} times while this was decided; try again")
@@ -130,7 +154,11 @@ class Operate:
             return response_of(action).with_error(_why_not(action, illegal))
         self._ledger.record(action)
         # What follows is for workers: a person's act does not wait for it.
-        self._report(action, Deadline(self._world.clock, 0.0))
+        try:
+            self._report(action, Deadline(self._world.clock, 0.0))
+        except UnreadableEvent as unreadable:
+            # The act is done. Whoever can read what has to hear of it finds the action due, and tells it.
+            log.warning("%s: its change is not reported: %s", action_id, unreadable, extra={"action_id": action_id})
         return response_of(action)
 
 
@@ -146,6 +174,14 @@ def order_of(actor: str, reason: str, bulk: str | None = None) -> Order:
     return Order(actor.strip(), reason.strip(), bulk)
 
 
+def matter_of(matter: object) -> str:
+    """What a legal hold is for. Raises Refused (missing_field) where that is not said."""
+    if not isinstance(matter, str) or not _is_said(matter):
+        message = f"say which matter it is for, in 1 to {LONGEST_WORD} printable characters"
+        raise Refused(message, details=[FieldError("matter", Code.MISSING_FIELD, message)], code=Code.MISSING_FIELD)
+    return matter.strip()
+
+
 def _is_said(word: object) -> bool:
     return isinstance(word, str) and 0 < len(word.strip()) <= LONGEST_WORD and word.isprintable()
 
@@ -157,6 +193,8 @@ def _has_changed_since(action: Action, bulk: str) -> bool:
 
 
 def _why_not(action: Action, illegal: IllegalTransition) -> ErrorReport:
+    if action.archived is not None:
+        return ErrorReport(Code.ARCHIVED, f"it is archived, and stays as it is ({illegal})")
     if action.status is Status.SUCCEEDED:
         message = "it has succeeded already, and what it did stands; to take it back, undo it: execution-agent undo"
         return ErrorReport(Code.TOO_LATE, message)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
 from domain import identity
 from domain.action import Action
@@ -18,17 +18,24 @@ from domain.errors import (
     LedgerConflict,
     NeedsApproval,
     Refused,
+    UnreadableEvent,
 )
 from domain.hold import Hold
 from domain.ledger import ActionLedger
 from domain.lifecycle import Status
 from domain.ports import World
 from domain.request import ActionRequest, fingerprint
+from domain.unreadable import known_of
 from handlers.advance import Advance
 from handlers.execute import Deadline, Execute
 from handlers.remind import Remind
+from handlers.unreadable import life_as_known
 from handlers.validate import Ready, Validate
+from projections.as_known import response_as_known
 from projections.status import Response, response_of
+
+if TYPE_CHECKING:
+    from handlers.recall import Recall
 
 FIRST_LOOK = 0.005
 """Seconds until a duplicate looks again at the attempt that it waits for; it doubles up to LAST_LOOK."""
@@ -39,12 +46,19 @@ class Receive:
     """The way of a request: identify, validate, record, execute."""
 
     def __init__(
-        self, ledger: ActionLedger, validate: Validate, execute: Execute, advance: Advance, world: World
+        self,
+        ledger: ActionLedger,
+        validate: Validate,
+        execute: Execute,
+        advance: Advance,
+        recall: Callable[[], Recall],
+        world: World,
     ) -> None:
         self._ledger = ledger
         self._validate = validate
         self._execute = execute
         self._advance = advance
+        self._recall = recall
         self._world = world
         self._remind = Remind(world)
 
@@ -66,7 +80,7 @@ class Receive:
         except NeedsApproval as needed:
             hold = hold or needed.hold
         try:
-            return response_of(self._accept(action, request, None if for_later else ready, deadline, hold))
+            return response_of(self._accept(action, request, ready, None if for_later else deadline, hold))
         except LedgerConflict:
             return self._recognise(request, action_id, deadline)
         except EventTooLarge as too_large:
@@ -74,13 +88,15 @@ class Receive:
             return self._reject(request.document, Refused(message, code=Code.TOO_LARGE))
 
     def _accept(
-        self, action: Action, request: ActionRequest, ready: Ready | None, deadline: Deadline, hold: Hold | None
+        self, action: Action, request: ActionRequest, ready: Ready | None, deadline: Deadline | None, hold: Hold | None
     ) -> Action:
+        """Without a deadline it is for later."""
         options, now = request.options, self._world.clock.now()
-        action.validate(not_before=options.not_before, expires_at=options.expires_at, at=now)
+        target = None if ready is None else ready.prepared.target
+        action.validate(not_before=options.not_before, expires_at=options.expires_at, target=target, at=now)
         if hold is not None:
             action.put_on_hold(hold, at=now)
-        if ready is not None and hold is None:
+        if ready is not None and deadline is not None and hold is None:
             action = self._execute(action, ready, deadline)
             self._remind(action)
             return action
@@ -108,6 +124,7 @@ class Receive:
             request=document,
             fingerprint=fingerprint(document),
             effect_key=identity.effect_key(action_id),
+            subject=self._validate.subject_of(document),
             at=self._world.clock.now(),
         )
 
@@ -130,10 +147,24 @@ class Receive:
 
     def _recognise(self, request: ActionRequest, action_id: str, deadline: Deadline) -> Response:
         """The id is taken: by this very request, or by another one under the same key."""
-        original = self._ledger.load(action_id)
+        try:
+            original = self._ledger.load(action_id)
+        except UnreadableEvent as unreadable:
+            return self._recognise_in_part(request, action_id, unreadable)
         if self._is_other_request(request, original):
             return self._reject(request.document, _mismatch(action_id))
-        return response_of(self._settled(original, deadline)).as_duplicate()
+        return self._told(self._settled(original, deadline)).as_duplicate()
+
+    def _told(self, original: Action) -> Response:
+        return response_of(original) if original.archived is None else self._recall().response_of(original)
+
+    def _recognise_in_part(self, request: ActionRequest, action_id: str, unreadable: UnreadableEvent) -> Response:
+        """The id is taken, by an action that cannot be read whole: nothing is done, and what is known is told."""
+        life = life_as_known(self._ledger, action_id)
+        original = known_of(life).as_of
+        if isinstance(original, Action) and self._is_other_request(request, original):
+            return self._reject(request.document, _mismatch(action_id))
+        return response_as_known(action_id, life, str(unreadable)).as_duplicate()
 
     @staticmethod
     def _is_other_request(request: ActionRequest, original: Action) -> bool:
@@ -158,9 +189,11 @@ class Receive:
             original = self._ledger.load(action_id)
         except ActionNotFound:
             return self._reject(request.document, refusal)
+        except UnreadableEvent as unreadable:
+            return self._recognise_in_part(request, action_id, unreadable)
         if self._is_other_request(request, original):
             return self._reject(request.document, _mismatch(action_id))
-        return response_of(original).as_duplicate()
+        return self._told(original).as_duplicate()
 
     def _reject(self, document: Mapping[str, Any], refusal: Refused) -> Response:
         """Recorded under an id of its own, so that the key stays free for the repaired request."""

@@ -83,6 +83,11 @@ def plain(value: object) -> Mapping[str, Any]:
     return read_back
 
 
+def name(said: object) -> str | None:
+    """What somebody is called, as it can be stored; None where nothing is said."""
+    return None if said is None else _text(said)
+
+
 def _seconds(asked: object) -> float | None:
     return float(asked) if isinstance(asked, int | float) and math.isfinite(asked) else None
 

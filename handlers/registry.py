@@ -11,6 +11,7 @@ from domain.base_action import BaseAction
 from domain.errors import Code, ConfigurationError, FieldError, Refused
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
+_SUBJECT = re.compile(r"(parameters|result)(\.[A-Za-z_][A-Za-z0-9_]{0,63}){1,4}")
 
 
 class ActionTypes:
@@ -75,4 +76,18 @@ class ActionTypes:
                 raise ConfigurationError(f"{action_class.__qualname__} has no action_type of the form [a-z][a-z0-9_]*")
             if name in self._by_name or name in self._to_load:
                 raise ConfigurationError(f"two action types are called {name!r}; remove one of them")
+            if action_class.subject is not None and not _is_subject(action_class):
+                raise ConfigurationError(
+                    f"the action type {name} has no such subject as {action_class.subject!r}; it is like"
+                    " parameters.recipient or result.id"
+                )
             self._by_name[name] = action_class()
+
+
+def _is_subject(action_class: type[BaseAction[Any]]) -> bool:
+    """A path, which begins with a member that its parameters have, or with one of its result."""
+    subject: object = action_class.subject
+    if not isinstance(subject, str) or not _SUBJECT.fullmatch(subject):
+        return False
+    root, first, *_ = subject.split(".")
+    return root == "result" or first in action_class.parameters.model_fields

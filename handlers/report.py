@@ -36,15 +36,15 @@ class Report:
         if original is not None:
             self._tell_run_of(original, deadline)
         elif action.compensates is not None and action.waits_for_a_person:
-            self._show_in_run(action.compensates)
+            self._show_in_run(action.compensates, deadline)
         self._tell_run_of(action, deadline)
 
     def _tell_run_of(self, action: Action, deadline: Deadline) -> None:
         if action.workflow is not None:
             self._workflows().conduct.hear(action, deadline)
 
-    def _show_in_run(self, action_id: str) -> None:
+    def _show_in_run(self, action_id: str, deadline: Deadline) -> None:
         with suppress(ActionNotFound):
             original = self._ledger.load(action_id)
             if original.workflow is not None:
-                self._workflows().conduct.notice(original.workflow.run)
+                self._workflows().conduct.notice(original.workflow.run, deadline)

@@ -21,7 +21,6 @@ from domain.ports import Case, World
 from handlers.doorbell import Rung
 from handlers.execute import Deadline
 from handlers.visit import Aside, Undone, Visit
-from handlers.work import POISON
 from projections.agenda import StoredAgenda
 from projections.unswept import Unswept
 from projections.view import ActionView
@@ -128,7 +127,7 @@ class Sweep:
         """Later questions to its provider do not make a doubt younger."""
         try:
             life = self._ledger.events_of(row.action_id)
-        except (LedgerError, *POISON) as error:
+        except LedgerError as error:
             log.warning("%s is in doubt, and nobody can tell for how long: %s", row.action_id, error)
             return row.updated
         return max((event.timestamp for event in life if event.life is Life.IN_DOUBT), default=row.updated)

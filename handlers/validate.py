@@ -17,7 +17,7 @@ from domain.identity import effect_key
 from domain.policy import Delivery
 from domain.ports import World
 from domain.validators.parameters import read_parameters
-from handlers.recordable import plain
+from handlers.recordable import name, plain
 from handlers.registry import ActionTypes
 
 log = logging.getLogger("execution_agent.validate")
@@ -69,6 +69,13 @@ class Validate:
         self._action_types = action_types
         self._world = world
 
+    def subject_of(self, request: Mapping[str, Any]) -> str | None:
+        """Where it is found whom or what the request is about; None where its type declares nothing, or is none."""
+        asked = request.get("action_type")
+        with suppress(Refused, ConfigurationError):
+            return self._action_types.named(asked).subject if isinstance(asked, str) else None
+        return None
+
     def whole(self, action: Action, within: float = LONGEST_PREPARATION) -> Ready:
         """The first route ready; every fallback checked as well. `within` as for `current_route`.
 
@@ -104,7 +111,8 @@ class Validate:
         try:
             parameters = read_parameters(action_type.parameters, asked["parameters"])
             prepared = action_type.prepare(parameters, intent, self._world)
-            return Ready(action_type, replace(prepared, facts=plain(prepared.facts)))
+            prepared = replace(prepared, facts=plain(prepared.facts), target=name(prepared.target))
+            return Ready(action_type, prepared)
         except (Refused, NeedsApproval, ConfigurationError, LedgerError):
             raise
         except Exception as error:

@@ -6,12 +6,11 @@ import logging
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
-from domain.errors import ActionNotFound, ConfigurationError, LedgerConflict, LedgerUnavailable
+from domain.errors import ActionNotFound, ConfigurationError, LedgerConflict, LedgerUnavailable, UnreadableEvent
 from domain.ports import Case
 from handlers.doorbell import Doorbell, OutOfTime, Rung
 from handlers.execute import Deadline
 from handlers.set_aside import Kept, SetAside
-from handlers.work import POISON
 
 log = logging.getLogger("execution_agent.doorbell")
 
@@ -51,7 +50,7 @@ class Visit:
             return Undone()
         except ActionNotFound:
             return self.put_aside(replace(case, problem="there is no such action"))
-        except POISON as poison:
+        except UnreadableEvent as poison:
             return self.put_aside(replace(case, problem=f"it cannot be read: {poison}"))
         except Exception as error:
             # Whatever it is, it would come again with the next ring.

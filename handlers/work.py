@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from hashlib import blake2b
 from threading import Event, Lock
 
-from domain.errors import CorruptEvent, LedgerUnavailable, NewerSchema, UnknownTopic
+from domain.errors import LedgerUnavailable, UnreadableEvent
 from domain.lifecycle import ENDED, Status
 from domain.ports import World
 from domain.priority import Place
@@ -34,8 +34,6 @@ PAUSE = 0.1
 """Seconds between two looks at an agenda on which nothing is due."""
 TAKE_OVER_EVERY = 1.0
 """Seconds between two looks for attempts whose process is dead."""
-POISON = (CorruptEvent, UnknownTopic, NewerSchema)
-"""An action that cannot be read. It is set aside and reported; the others go on."""
 
 
 @dataclass(slots=True)
@@ -146,7 +144,7 @@ class Worker:
         status = problem = None
         try:
             status = str(self._advance(action_id).status)
-        except POISON as poison:
+        except UnreadableEvent as poison:
             problem = str(poison)
             log.error("%s cannot be read and is set aside: %s", action_id, problem)
         except LedgerUnavailable as unavailable:

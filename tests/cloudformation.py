@@ -92,7 +92,8 @@ def statements(template: Template) -> Iterator[Statement]:
 
 def statements_of(template: Template, role: str) -> Iterator[Statement]:
     """What the policies of a role say, its own and those that it shares. What a person attaches, nobody knows here."""
-    known = {f"${{{name}}}" for name in (*resources(template, "AWS::IAM::ManagedPolicy"), "ActionsPolicy")}
+    brought = ("ActionsPolicy", "CheckpointsPolicy")
+    known = {f"${{{name}}}" for name in (*resources(template, "AWS::IAM::ManagedPolicy"), *brought)}
     attached = in_list(template["Resources"][role]["Properties"].get("ManagedPolicyArns", []))
     assert set(attached) <= known, f"{role} has a policy that is not ours: {attached}"
     places = {role, *(policy[2:-1] for policy in attached)}

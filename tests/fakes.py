@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -78,7 +78,9 @@ class FakeEmailSender:
     def compose(self, email: Email, *, effect_key: str, at: datetime) -> bytes:
         return f"{email.subject}\n\n{email.text}".encode()
 
-    def send(self, message: bytes, *, recipient: str, effect_key: str, timeout: float) -> Outcome:
+    def send(
+        self, message: bytes, *, recipient: str, effect_key: str, timeout: float, copies: Sequence[str] = ()
+    ) -> Outcome:
         self.sent.append((recipient, effect_key))
         return self.answers.pop(0) if self.answers else Succeeded({"message_id": effect_key}, reference=effect_key)
 

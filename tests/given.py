@@ -45,6 +45,13 @@ DEFAULTS: Mapping[str, Any] = {
     "to": "act_5n8x0000000000000000000000",
     "compensation": "act_5n8x0000000000000000000000",
     "look_at": "2026-03-01T12:01:00.000000Z",
+    "matter": "case-7",
+    "file": "2026-03-00000000000000000000000000000000.jsonl.gz",
+    "offset": 0,
+    "status": "succeeded",
+    "attempts": 1,
+    "action_type": "greet",
+    "born": "2026-03-01T12:00:00.000000Z",
     "by": "ada",
     "why": "it was asked for",
 }

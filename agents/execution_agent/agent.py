@@ -9,26 +9,30 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
 from agents.execution_agent.assembly import Parts, Rounds, assemble, rounds
+from agents.execution_agent.audits import Audits
 from agents.execution_agent.config import Settings
 from agents.execution_agent.workflow_runs import WorkflowRuns
-from domain.action import Verdict
+from domain.action import Action, Verdict
 from domain.base_action import BaseAction
-from domain.errors import ActionNotFound, InvalidRequest, Refused
+from domain.errors import ActionNotFound, InvalidRequest, Refused, UnreadableEvent
+from domain.events import Archived
 from domain.hold import Hold
 from domain.ports import World
 from domain.request import ActionRequest, parse_request, read_request
 from handlers.execute import Deadline
+from handlers.unreadable import answer_about
 from projections.history import history_of
 from projections.status import not_found, refusal, response_of
 from projections.view import row_of
 
 if TYPE_CHECKING:
+    from domain.workflow import WorkflowRun
     from handlers.batch import BatchReport
     from handlers.sweep import SweepReport
     from handlers.work import Worker
 
 
-class ExecutionAgent(WorkflowRuns):
+class ExecutionAgent(WorkflowRuns, Audits):
     """Carries out actions, once, and tells their story.
 
         agent = ExecutionAgent()
@@ -78,18 +82,25 @@ class ExecutionAgent(WorkflowRuns):
         return self._parts.receive(request, deadline, hold).as_dict()
 
     def status(self, action_id: str) -> dict[str, Any]:
-        """Where the action (or workflow run) stands now, read consistently; `not_found` when nobody has heard of it."""
-        try:
-            return response_of(self._parts.advance.load(action_id)).as_dict()
-        except ActionNotFound:
-            return not_found(action_id).as_dict()
+        """Where the action (or workflow run) stands now, read consistently; `not_found` when nobody has heard of it.
+
+        `unreadable` where a later release wrote a part of its life: then this is where it stood before that. `archived`
+        where the rest of its life is in an archive that is not at hand.
+        """
+        return self._told(action_id, lambda: self._parts.advance.load(action_id))
 
     def history(self, action_id: str) -> list[dict[str, Any]]:
-        """The action's life: a list of `{version, type, at, data}`, oldest first; empty when nobody has heard of it."""
+        """The action's life: a list of `{version, type, at, data}`, oldest first; empty when nobody has heard of it.
+
+        What this release cannot read is in its place, of the type `unknown`.
+        """
         try:
-            return history_of(self._parts.ledger.events_of(action_id))
+            life = self._parts.ledger.life_of(action_id)
         except ActionNotFound:
             return []
+        if isinstance(life[0], Archived):
+            life = self._parts.recall().life_of(action_id) or life
+        return history_of(life)
 
     # -- what people do ---------------------------------------------------------------------------------------------
 
@@ -97,7 +108,8 @@ class ExecutionAgent(WorkflowRuns):
         """No attempt any more; while one runs, none after it. Like every act of a person, it is recorded.
 
         Answers with the response of the contract; its error says why where the act was not allowed: `not_found`,
-        `missing_field` (actor, reason), `too_late` (it has succeeded) or `conflict` (the state does not allow it).
+        `missing_field` (actor, reason), `too_late` (it has succeeded), `conflict` (the state does not allow it) or
+        `unreadable` (a later release wrote a part of its life).
         """
         return self._parts.operate.cancel(action_id, actor=actor, reason=reason, bulk=bulk).as_dict()
 
@@ -167,14 +179,34 @@ class ExecutionAgent(WorkflowRuns):
             action_id, deadline, actor=actor, reason=reason, force=force, request_hash=request_hash, bulk=bulk
         ).as_dict()
 
+    def place_legal_hold(self, action_id: str, *, matter: str, actor: str, reason: str) -> dict[str, Any]:
+        """What is known of the action stays in the ledger as long as this matter is open. Never too late."""
+        return self._parts.operate.place_legal_hold(action_id, matter, actor=actor, reason=reason).as_dict()
+
+    def lift_legal_hold(self, action_id: str, *, matter: str, actor: str, reason: str) -> dict[str, Any]:
+        """The matter is closed; holds because of others stay."""
+        return self._parts.operate.lift_legal_hold(action_id, matter, actor=actor, reason=reason).as_dict()
+
+    def takes_undo_from(self, door: str) -> bool:
+        """Whether the settings let an action be taken back through a door of this name."""
+        return door in self._parts.settings.undo_doors
+
     # -- what is due ------------------------------------------------------------------------------------------------
 
     def advance(self, action_id: str) -> dict[str, Any]:
         """Looks at the action and does what is due: a doorbell, harmless to ring twice."""
+        return self._told(action_id, lambda: self._parts.advance(action_id))
+
+    def _told(self, action_id: str, look: Callable[[], Action | WorkflowRun]) -> dict[str, Any]:
         try:
-            return response_of(self._parts.advance(action_id)).as_dict()
+            found = look()
+            if isinstance(found, Action) and found.archived is not None:
+                return self._parts.recall().response_of(found).as_dict()
+            return response_of(found).as_dict()
         except ActionNotFound:
             return not_found(action_id).as_dict()
+        except UnreadableEvent as unreadable:
+            return answer_about(self._parts.ledger, action_id, unreadable).as_dict()
 
     def worker(self, *, threads: int) -> Worker:
         """A worker on this agent's ledger."""

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from adapters.email import email_sender
 from adapters.memory_gates import MemoryGates
 from adapters.no_webhooks import NoWebhooks
 from adapters.system import SystemChance, SystemClock, SystemHolders, UnknownHolders
-from adapters.templates import Templates
 from agents.execution_agent.config import BUILT_IN, PushTarget, Settings, built_in
 from domain.base_action import BaseAction
 from domain.connections import Connections, NoConnections
@@ -35,10 +34,15 @@ from projections.status import view_of
 if TYPE_CHECKING:
     from adapters.dynamodb import DynamoDB
     from adapters.dynamodb_views import DynamoDBViews
+    from domain.journal import Journal, JournaledRecorder
     from domain.knock import Knock
+    from domain.workflow_sources import Sources
     from handlers.batch import Batch
+    from handlers.recall import Recall
     from handlers.sweep import Sweep
     from handlers.workflows.workflows import Workflows
+    from projections.archived import Archive
+    from projections.rebuild import Upkeep
     from projections.unswept import Unswept
 
 ENTRY_POINTS = "execution_agent.actions"
@@ -60,6 +64,8 @@ class Parts:
     advance: Advance
     operate: Operate
     compensate: Compensate
+    recall: Callable[[], Recall]
+    """Put together when an archived action is first met."""
     workflows: Callable[[], Workflows]
     """Put together when they are first wanted."""
 
@@ -85,6 +91,7 @@ def assemble(
     compensate = Compensate(ledger, action_types, validate, execute, world)
     workflows = cache(lambda: _workflows(ledger, validate, execute, compensate, world))
     report = Report(ledger, compensate, workflows)
+    recall = cache(lambda: _recall(ledger, settings))
     advance = Advance(ledger, execute, Probe(ledger, action_types, world, rules), compensate, report, workflows, world)
     return Parts(
         settings=settings,
@@ -93,9 +100,10 @@ def assemble(
         action_types=action_types,
         agenda=StoredAgenda(cast("Agenda", ledger.recorder), views),
         views=views,
-        receive=Receive(ledger, validate, execute, advance, world),
+        receive=Receive(ledger, validate, execute, advance, recall, world),
         advance=advance,
         compensate=compensate,
+        recall=recall,
         operate=Operate(ledger, report, world),
         workflows=workflows,
     )
@@ -107,10 +115,12 @@ def _workflows(
     # Imported here: a function that starts cold has mostly an action to carry out.
     from domain.workflow_ledger import RunLedger
     from handlers.workflows.callbacks import CallBack
-    from handlers.workflows.conduct import Conduct
+    from handlers.workflows.children import Children
+    from handlers.workflows.conduct import Conduct, Doers
     from handlers.workflows.context import Contexts
     from handlers.workflows.decide import Decide
     from handlers.workflows.operate import OperateRuns
+    from handlers.workflows.schedules import Schedules
     from handlers.workflows.start import Start
     from handlers.workflows.steps import Steps
     from handlers.workflows.tokens import Tokens
@@ -119,14 +129,38 @@ def _workflows(
     runs, tokens = RunLedger(ledger), Tokens(world.callback_key)
     contexts = Contexts(ledger, runs, tokens)
     steps = Steps(ledger, runs, contexts, validate, execute, world)
-    conduct = Conduct(ledger, runs, Decide(runs, contexts, world), steps, compensate, world)
+    doers = Doers(steps, Children(runs, contexts, world), compensate)
+    conduct = Conduct(ledger, runs, Decide(runs, contexts, world), doers, world)
+    start = Start(runs, conduct, tokens, world)
     return Workflows(
         runs=runs,
         conduct=conduct,
-        start=Start(runs, conduct, tokens, world),
+        start=start,
+        schedules=Schedules(runs, start, world),
         operate=OperateRuns(runs, conduct),
         call_back=CallBack(runs, conduct, tokens),
     )
+
+
+def definition_sources(files: str | Path | Mapping[str, bytes | str] | None) -> Sources | None:
+    """Where a definition finds those that it starts: in a folder, or among texts at hand."""
+    if files is None:
+        return None
+    if isinstance(files, Mapping):
+        from handlers.workflows.sources import Texts
+
+        return Texts(files)
+    from adapters.workflow_files import WorkflowFiles
+
+    return WorkflowFiles(files)
+
+
+def _recall(ledger: ActionLedger, settings: Settings) -> Recall:
+    # Imported here: hardly anybody asks for what is archived.
+    from handlers.recall import Recall
+
+    journal = cast("JournaledRecorder", ledger.recorder).journal()
+    return Recall(ledger, journal, archive_at(settings.archive) if settings.archive else None)
 
 
 def _installed_types() -> ActionTypes:
@@ -178,6 +212,10 @@ def _unswept(parts: Parts) -> Unswept:
 
 def outside_world(settings: Settings, environ: Mapping[str, str]) -> World:
     """The real one. Each adapter loads its library when it is first used."""
+    # Imported here: whoever only reads the ledger cannot even name what acts.
+    from adapters.email import email_sender
+    from adapters.templates import Templates
+
     file = settings.ledger.get("SQLITE_DBNAME")
     clock, webhooks = SystemClock(), _webhooks(settings, environ)
     return World(
@@ -229,6 +267,16 @@ def _callback_key(settings: Settings, environ: Mapping[str, str]) -> Callable[[]
     return lambda: secrets.value(reference).encode()
 
 
+def secret_named(reference: str, environ: Mapping[str, str]) -> str:
+    """The secret that a reference names. Raises ConfigurationError where it cannot be had, or is no reference."""
+    from adapters.secrets import Secrets, checked_reference
+
+    try:
+        return Secrets(environ).value(checked_reference(reference))
+    except ValueError as error:
+        raise ConfigurationError(str(error)) from None
+
+
 def _doorbells(settings: Settings) -> Doorbells | None:
     if not settings.doorbells:
         return None
@@ -274,9 +322,16 @@ def _gates(settings: Settings) -> Gates:
 def _views(settings: Settings) -> DynamoDBViews | None:
     if "DYNAMODB_TABLE" not in settings.ledger:
         return None
-    from adapters.dynamodb_views import DynamoDBViews, views_table
+    from adapters.dynamodb_live_views import LiveViewsTable
+    from adapters.dynamodb_views import DynamoDBViews
 
-    return DynamoDBViews(_table(settings, views_table(settings.ledger["DYNAMODB_TABLE"])))
+    return DynamoDBViews(
+        LiveViewsTable(
+            settings.ledger["DYNAMODB_TABLE"],
+            region=settings.ledger.get("DYNAMODB_REGION"),
+            endpoint_url=settings.ledger.get("DYNAMODB_ENDPOINT_URL"),
+        )
+    )
 
 
 def _table(settings: Settings, name: str) -> DynamoDB:
@@ -304,6 +359,78 @@ def _create_tables_beside(settings: Settings) -> None:
     ledger = settings.ledger["DYNAMODB_TABLE"]
     _table(settings, dynamodb_gates.gates_table(ledger)).create_table(**dynamodb_gates.TABLE)
     _table(settings, dynamodb_views.views_table(ledger)).create_table(**dynamodb_views.TABLE)
+
+
+def archive_at(where: str) -> Archive:
+    """The archive in a directory, or at s3://BUCKET/PREFIX."""
+    from projections.archived import Archive
+
+    if not where.startswith("s3://"):
+        from adapters.checkpoint_directory import CheckpointDirectory
+
+        return Archive(CheckpointDirectory(Path(where), kept="archive"))
+    from adapters.checkpoint_bucket import CheckpointBucket
+
+    bucket, _, prefix = where.removeprefix("s3://").partition("/")
+    return Archive(CheckpointBucket(bucket, prefix, kept="archive"))
+
+
+def journal_of(parts: Parts) -> Journal:
+    """All that the ledger's store holds, for those who replay, audit and verify."""
+    return cast("JournaledRecorder", parts.ledger.recorder).journal()
+
+
+def whole_journal_of(parts: Parts) -> Journal:
+    """The same, and what the archive at hand has of what was pruned."""
+    return _with_archive(journal_of(parts), parts.settings)
+
+
+def _with_archive(journal: Journal, settings: Settings) -> Journal:
+    if not settings.archive:
+        return journal
+    from projections.archived import WholeJournal
+
+    return WholeJournal(journal, archive_at(settings.archive))
+
+
+@contextmanager
+def opened_whole_journal(settings: Settings) -> Iterator[Journal]:
+    """As `opened_journal`, and what the archive at hand has of what was pruned."""
+    with opened_journal(settings) as journal:
+        yield _with_archive(journal, settings)
+
+
+@contextmanager
+def opened_journal(settings: Settings) -> Iterator[Journal]:
+    """The journal with no agent around it: nothing is assembled that could act. Raises LedgerUnavailable."""
+    ledger = ActionLedger(settings.ledger, view_of=view_of)
+    try:
+        yield cast("JournaledRecorder", ledger.recorder).journal()
+    finally:
+        ledger.close()
+
+
+@contextmanager
+def opened_upkeep(settings: Settings) -> Iterator[tuple[Journal, Upkeep]]:
+    """The same, and the upkeep of the rows that lists are made of."""
+    ledger = ActionLedger(settings.ledger, view_of=view_of)
+    try:
+        journal = cast("JournaledRecorder", ledger.recorder).journal()
+        yield journal, _upkeep(settings, ledger)
+    finally:
+        ledger.close()
+
+
+def _upkeep(settings: Settings, ledger: ActionLedger) -> Upkeep:
+    if "DYNAMODB_TABLE" not in settings.ledger:
+        from adapters.sqlite_events import SQLiteRecorder
+
+        return cast("SQLiteRecorder", ledger.recorder).upkeep()
+    from adapters.dynamodb_gates import gates_table
+    from adapters.dynamodb_upkeep import DynamoDBUpkeep
+
+    table = settings.ledger["DYNAMODB_TABLE"]
+    return DynamoDBUpkeep(table, _table(settings, gates_table(table)), cache(partial(_table, settings)))
 
 
 def installed_actions() -> tuple[type[BaseAction[Any]], ...]:

@@ -20,7 +20,18 @@ except ImportError:  # a Lambda needs no command line
     sys.stderr.write("execution-agent: the command line is an extra: pip install 'execution-agent[cli]'\n")
     raise SystemExit(3) from None
 
-from agents.execution_agent import console, operators, promises, workflow_commands
+from agents.execution_agent import (
+    archive_commands,
+    audit_commands,
+    audit_group,
+    console,
+    operators,
+    promises,
+    proof_commands,
+    replay_commands,
+    search_commands,
+    workflow_commands,
+)
 from agents.execution_agent.assembly import prepare_ledger
 from agents.execution_agent.model_schemas import DoesNotFit
 from agents.execution_agent.schemas import Format, chosen, document_of
@@ -31,6 +42,7 @@ from agents.execution_agent.shell import (
     agent_of,
     broken_is_one_line,
     is_not_found,
+    is_unreadable,
     print_json,
     read_request,
     refused,
@@ -62,7 +74,8 @@ def run(
         print_json(response)
     else:
         console.tell(response, history)
-    raise typer.Exit(0 if response["status"] in DONE_OR_ACCEPTED else REFUSED_OR_FAILED)
+    is_well = response["status"] in DONE_OR_ACCEPTED and not is_unreadable(response)
+    raise typer.Exit(0 if is_well else REFUSED_OR_FAILED)
 
 
 @app.command()
@@ -74,7 +87,7 @@ def status(action_id: ActionId, as_json: Json = False) -> None:
         print_json(response)
     else:
         console.tell_status(response)
-    raise typer.Exit(REFUSED_OR_FAILED if is_not_found(response) else 0)
+    raise typer.Exit(REFUSED_OR_FAILED if is_not_found(response) or is_unreadable(response) else 0)
 
 
 @app.command()
@@ -156,7 +169,13 @@ def work(
 
 
 operators.register(app)
+search_commands.register(app)
+replay_commands.register(app)
 app.add_typer(workflow_commands.app)
+audit_commands.register(audit_group.app)
+archive_commands.register(app)
+proof_commands.register(audit_group.app)
+app.add_typer(audit_group.app)
 
 
 def main() -> None:

@@ -72,6 +72,10 @@ DEFAULTS: Mapping[str, str] = {
     "EXECUTION_AGENT_DOORBELLS": "",
     "EXECUTION_AGENT_QUARANTINE": "",
     "EXECUTION_AGENT_PUSH": "",
+    "EXECUTION_AGENT_UNDO": "",
+    "EXECUTION_AGENT_CHECKPOINTS": "",
+    "EXECUTION_AGENT_CHECKPOINT_KEY": "",
+    "EXECUTION_AGENT_ARCHIVE": "",
 }
 """Every setting that there is, and its value when the environment is silent."""
 
@@ -105,6 +109,14 @@ class Settings:
     doorbells: str
     quarantine: str
     push: tuple[PushTarget, ...]
+    undo_doors: frozenset[str]
+    """Through which an action may be taken back."""
+    checkpoints: str
+    """Where checkpoints are kept: a directory, or s3://BUCKET/PREFIX."""
+    checkpoint_key: str
+    """What signs them: file:PATH or kms:KEY-ID."""
+    archive: str
+    """Where the archive is that is at hand: a directory, or s3://BUCKET/PREFIX."""
     keeps_views: bool
     """Whether this process keeps the rows of lists, where the ledger itself does not. On Lambda the stream does it."""
 
@@ -131,6 +143,10 @@ class Settings:
             doorbells=_queue(value, "EXECUTION_AGENT_DOORBELLS"),
             quarantine=_queue(value, "EXECUTION_AGENT_QUARANTINE"),
             push=_push(value),
+            undo_doors=_undo_doors(value),
+            checkpoints=_place_of_files(value, "EXECUTION_AGENT_CHECKPOINTS"),
+            archive=_place_of_files(value, "EXECUTION_AGENT_ARCHIVE"),
+            checkpoint_key=_checkpoint_key(value),
             keeps_views="AWS_LAMBDA_FUNCTION_NAME" not in environ,
         )
 
@@ -210,6 +226,43 @@ def _queue(value: Mapping[str, str], name: str) -> str:
     if url and not _QUEUE.fullmatch(url):
         raise ConfigurationError(f"{name} must be the https URL of an SQS queue, not {url[:200]!r}")
     return url
+
+
+_BUCKET = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](?:/[A-Za-z0-9!_.*'()/-]*)?")
+_CHECKPOINT_KEY = re.compile(r"file:[^\x00\n]+|kms:[A-Za-z0-9:/_-]{1,2048}")
+
+
+def _place_of_files(value: Mapping[str, str], name: str) -> str:
+    return place_of_files(value[name], name)
+
+
+def place_of_files(where: str, name: str) -> str:
+    """The path of a directory or s3://BUCKET/PREFIX, as it was given. `name` says where it was. Raises
+    ConfigurationError."""
+    if "://" in where and not _BUCKET.fullmatch(where):
+        raise ConfigurationError(f"{name} must be the path of a directory or s3://BUCKET/PREFIX, not {where[:200]!r}")
+    return where
+
+
+def _checkpoint_key(value: Mapping[str, str]) -> str:
+    # What is wrong is not repeated: it may be the key itself.
+    reference = value["EXECUTION_AGENT_CHECKPOINT_KEY"]
+    if reference and not _CHECKPOINT_KEY.fullmatch(reference):
+        raise ConfigurationError("EXECUTION_AGENT_CHECKPOINT_KEY must be file:PATH or kms:KEY-ID")
+    return reference
+
+
+UNDO_DOORS = ("direct", "http")
+
+
+def _undo_doors(value: Mapping[str, str]) -> frozenset[str]:
+    asked = value["EXECUTION_AGENT_UNDO"]
+    doors = frozenset(part.strip() for part in asked.split(",")) if asked else frozenset()
+    if not doors <= {*UNDO_DOORS}:
+        raise ConfigurationError(
+            f"EXECUTION_AGENT_UNDO must be {' and '.join(UNDO_DOORS)}, separated by commas, not {asked[:200]!r}"
+        )
+    return doors
 
 
 def _push(value: Mapping[str, str]) -> tuple[PushTarget, ...]:

@@ -30,6 +30,7 @@ COLOURS: Mapping[str, str] = {
     "compensated": "green",
     "compensation_failed": "red",
     "late_outcome": "magenta",
+    "unknown": "magenta",
     "completed": "green",
     "partially_compensated": "red",
     "needs_operator": "yellow",
@@ -129,18 +130,19 @@ def _table_of(rows: Sequence[Mapping[str, Any]]) -> Table:
 
 
 def tell_history(history: Sequence[Mapping[str, Any]]) -> None:
-    """The timeline: when it began, and then how much later, what, and what was said."""
+    """The timeline: when it began, and then how much later, what, and what was said; `?` where nobody can tell when."""
     console = Console()
-    began = datetime.fromisoformat(history[0]["at"])
-    console.print(Text(f"  {began:%Y-%m-%d %H:%M:%S} UTC", style="dim"))
+    times = [datetime.fromisoformat(entry["at"]) for entry in history if entry["at"]]
+    if times:
+        console.print(Text(f"  {times[0]:%Y-%m-%d %H:%M:%S} UTC", style="dim"))
     table = Table(box=None, pad_edge=False, show_header=False, padding=(0, 2, 0, 0))
     table.add_column(justify="right", style="dim", no_wrap=True)
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
     for entry in history:
-        later = f"+{(datetime.fromisoformat(entry['at']) - began).total_seconds():.3f}s"
+        later = f"+{(datetime.fromisoformat(entry['at']) - times[0]).total_seconds():.3f}s" if entry["at"] else "?"
         word = Text(entry["type"], style=COLOURS.get(entry["type"], "cyan"))
-        table.add_row(later, word, Text(_note(entry)))
+        table.add_row(later, word, Text(note_of(entry)))
     console.print(table)
 
 
@@ -187,7 +189,8 @@ def _tally(tally: Tally) -> str:
     return f"{tally.running} running, {tally.advanced} handled" + (f": {told}" if told else "")
 
 
-def _note(entry: Mapping[str, Any]) -> str:
+def note_of(entry: Mapping[str, Any]) -> str:
+    """What was said, in a line."""
     data = entry["data"]
     if entry["type"] == "requested":
         request = data["request"]

@@ -6,7 +6,7 @@ import logging
 import os
 from collections.abc import Callable
 from functools import cache
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 # A function has no use for pydantic's plugins, and to look for them is to read every installed distribution.
 os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
@@ -15,7 +15,10 @@ from agents.execution_agent.agent import ExecutionAgent
 from agents.execution_agent.doors.invocation import TIME_TO_ANSWER, Invocation
 from agents.execution_agent.doors.telling import door_of
 from agents.execution_agent.metrics import tell_of_batch, tell_of_sweep
-from domain.errors import ConfigurationError, LedgerError
+from domain.errors import ConfigurationError, CorruptEvent, LedgerError
+
+if TYPE_CHECKING:
+    from agents.execution_agent.config import Settings
 
 log = logging.getLogger("execution_agent.handler")
 
@@ -82,6 +85,47 @@ def sweep_with(agent: ExecutionAgent, context: LambdaContext | None) -> dict[str
     report = agent.sweep(within=_time_for_rings(context))
     tell_of_sweep(report)
     return report.as_dict()
+
+
+def replay(event: Any, context: LambdaContext | None) -> dict[str, Any]:
+    """What happened is told once more, as far as time goes: `agents.execution_agent.replay_door` has the event.
+
+    Nothing is carried out: no agent is made, and nothing that it could act with is even loaded.
+    """
+    from agents.execution_agent.config import Settings
+    from agents.execution_agent.replay_door import answer_replay
+
+    def has_time() -> bool:
+        return context is None or context.get_remaining_time_in_millis() / 1000 > TIME_FOR_A_SLICE
+
+    return answer_replay(Settings.from_environment(os.environ), event, has_time=has_time)
+
+
+def checkpoint(event: Any, context: LambdaContext | None) -> dict[str, Any]:  # noqa: ARG001 - nothing to say to it
+    """What is new in the ledger is signed, outside it; the checkpoint's number, its size, and its header's hash.
+
+    Raises CorruptEvent, once it is made, when the ledger is not what earlier ones hold, so that an alarm rings;
+    LedgerUnavailable or ConfigurationError when there can be none.
+    """
+    from agents.execution_agent.config import Settings
+
+    return checkpoint_with(Settings.from_environment(os.environ))
+
+
+def checkpoint_with(settings: Settings) -> dict[str, Any]:
+    """What `checkpoint` does, for any settings."""
+    from agents.execution_agent.evidence import seal
+
+    sealed = seal(settings)
+    for finding in sealed.findings:
+        log.error("%s version %s: %s: %s", finding.action_id, finding.version, finding.trouble, finding.message)
+    if sealed.findings:
+        raise CorruptEvent(f"{len(sealed.findings)} commits are not what they were; see `execution-agent audit verify`")
+    return {"number": sealed.header.number, "size": sealed.header.size, "hash": sealed.header.hash.hex()}
+
+
+TIME_FOR_A_SLICE = 20.0
+"""Seconds: what a few hundred actions take when DynamoDB is slow."""
 
 
 def _time_for_rings(context: LambdaContext | None) -> float:

@@ -183,10 +183,13 @@ def _act(
     raise typer.Exit(1 if _is_refused(response) else 0)
 
 
+_REFUSED = ("not_found", "missing_field", "too_late", "irreversible", "conflict", "unreadable", "archived")
+
+
 def _is_refused(response: dict[str, Any]) -> bool:
     """An act that was done leaves an error only where the action itself has one: it failed, or was cancelled."""
     error = response["error"]
-    return bool(error) and error["code"] in ("not_found", "missing_field", "too_late", "irreversible", "conflict")
+    return bool(error) and error["code"] in _REFUSED
 
 
 def _doer(agent: ExecutionAgent, verb: Verb, actor: str, reason: str, bulk_id: str) -> Callable[[str], dict[str, Any]]:

@@ -79,5 +79,9 @@ def is_not_found(response: dict[str, Any]) -> bool:
     return bool(response["error"]) and response["error"]["code"] == "not_found" and response["action_id"] is None
 
 
+def is_unreadable(response: dict[str, Any]) -> bool:
+    return bool(response["error"]) and response["error"]["code"] == "unreadable"
+
+
 def print_json(document: object) -> None:
     typer.echo(json.dumps(document, ensure_ascii=False))

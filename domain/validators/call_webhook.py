@@ -11,6 +11,7 @@ from pydantic_core import PydanticCustomError
 
 from domain.base_action import Parameters
 from domain.errors import Code, FieldError, Refused
+from domain.field_class import Personal, Secret, Technical
 
 LARGEST_HEADERS = 8 * 1024
 """Characters of all names and values together."""
@@ -36,16 +37,16 @@ _TRUSTED = re.compile(
 class CallWebhookParameters(Parameters):
     """`webhook` names a configured target; `url` is one itself, where the configuration allows that."""
 
-    webhook: str | None = Field(
+    webhook: Technical[str | None] = Field(
         default=None, description="The name of a configured target. Give either this or url.", examples=["crm-sync"]
     )
-    url: str | None = Field(
+    url: Secret[str | None] = Field(
         default=None, description="The address itself, where the configuration allows it. Give either this or webhook."
     )
-    payload: dict[str, Any] = Field(
+    payload: Personal[dict[str, Any]] = Field(
         description="The object that the target is sent, as JSON.", examples=[{"account": "ACME-1"}]
     )
-    headers: dict[str, str] = Field(
+    headers: Secret[dict[str, str]] = Field(
         default_factory=dict,
         description="Headers to send along; those that a receiver trusts are for the configuration only.",
         examples=[{"x-campaign": "renewals"}],

@@ -13,6 +13,7 @@ from pydantic_core import PydanticCustomError
 
 from domain.base_action import Parameters
 from domain.canonical import canonical
+from domain.field_class import FieldClass, Personal, Technical
 
 MOST_FIELDS = 50
 """Of one action. Their names fit into a URL, by which they are read."""
@@ -52,12 +53,17 @@ def _one_segment(value: str) -> str:
     return value
 
 
-FieldValues: TypeAlias = Annotated[dict[str, str | int | float | bool | None], BeforeValidator(_plain_fields)]
+FieldValues: TypeAlias = Annotated[
+    dict[str, str | int | float | bool | None], BeforeValidator(_plain_fields), FieldClass.PERSONAL
+]
 ConnectionName: TypeAlias = Annotated[
-    str | None, Field(description="The name of the configured CRM, where there are several.", examples=["sales"])
+    str | None,
+    FieldClass.TECHNICAL,
+    Field(description="The name of the configured CRM, where there are several.", examples=["sales"]),
 ]
 ObjectName: TypeAlias = Annotated[
     str,
+    FieldClass.TECHNICAL,
     Field(
         pattern=OBJECT_NAME,
         description="The kind of record, as the CRM's API calls it.",
@@ -66,6 +72,7 @@ ObjectName: TypeAlias = Annotated[
 ]
 RecordId: TypeAlias = Annotated[
     str,
+    FieldClass.TECHNICAL,
     Field(pattern=r"^[A-Za-z0-9]{1,32}$", description="The CRM's own id of the record.", examples=["003Hs00001AbCdE"]),
 ]
 
@@ -103,7 +110,7 @@ class CrmUpsertParameters(Parameters):
 
     connection: ConnectionName = None
     object: ObjectName
-    match: Match = Field(
+    match: Personal[Match] = Field(
         description="How the record is found.", examples=[{"field": "Account_Number__c", "value": "ACME-1"}]
     )
     fields: FieldValues = Field(description="What to set, by field.", examples=[{"Name": "Acme Inc."}])
@@ -130,7 +137,7 @@ class CrmDeleteParameters(Parameters):
         description="What the record holds; if it holds something else by now, a person is asked.",
         examples=[{"LastName": "Lovelace"}],
     )
-    ask_first: bool = Field(
+    ask_first: Technical[bool] = Field(
         default=False, description="Whether a person is asked in any case: it is not certain whose the record is."
     )
 

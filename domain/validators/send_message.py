@@ -10,6 +10,7 @@ from pydantic_core import PydanticCustomError
 
 from domain.base_action import Parameters
 from domain.errors import Code, FieldError, Refused
+from domain.field_class import Business, Personal, Technical
 from domain.validators.document import EFFECT_KEY
 
 MOST_ATTRIBUTES = 9
@@ -22,19 +23,19 @@ _VALUE = re.compile("[ -~\u00a0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]{1,256}
 class SendMessageParameters(Parameters):
     """`message` is the body; `attributes` are texts beside it, by which a topic may choose who gets it."""
 
-    message: dict[str, Any] = Field(description="The message, as JSON.", examples=[{"account": "ACME-1"}])
-    attributes: dict[str, str] = Field(
+    message: Personal[dict[str, Any]] = Field(description="The message, as JSON.", examples=[{"account": "ACME-1"}])
+    attributes: Personal[dict[str, str]] = Field(
         default_factory=dict,
         description="Texts beside the message, by which receivers may filter; effect_key is added to them.",
         examples=[{"kind": "renewal"}],
     )
-    group: str | None = Field(
+    group: Business[str | None] = Field(
         default=None,
         pattern=r"^[!-~]{1,128}$",
         description="Messages of one group arrive in order; a queue or topic that is first in, first out needs it.",
         examples=["ACME-1"],
     )
-    connection: str | None = Field(
+    connection: Technical[str | None] = Field(
         default=None, description="The connection of kind queue or topic; may be left out where there is only one."
     )
 

@@ -16,6 +16,7 @@ from pydantic import Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from domain.errors import Refused
+from domain.field_class import Personal, Technical
 from domain.wording import Worded, Wording, refuse_longer, unfit
 
 LONGEST_TEXT = 40_000
@@ -37,23 +38,23 @@ _FOLLOWED = ("title_url",)
 class SendSlackParameters(Worded):
     """A message to a configured channel: `text` or `template`, `blocks`, or both."""
 
-    channel: str = Field(
+    channel: Technical[str] = Field(
         description="The name or the id of a channel that the connection allows.", examples=["renewals"]
     )
-    text: str | None = Field(
+    text: Personal[str | None] = Field(
         default=None,
         description="What the message says, in Slack's mrkdwn; beside blocks, what a notification shows.",
         examples=["*ACME-1* renews on 2023-12-31."],
     )
-    blocks: list[dict[str, Any]] = Field(
+    blocks: Personal[list[dict[str, Any]]] = Field(
         default_factory=list, max_length=MOST_BLOCKS, description="The message in blocks of Slack's Block Kit."
     )
-    thread_ts: str | None = Field(
+    thread_ts: Technical[str | None] = Field(
         default=None,
         pattern=r"^[0-9]{1,12}\.[0-9]{6}$",
         description="The ts of the message that this one answers, in its thread.",
     )
-    connection: str | None = Field(
+    connection: Technical[str | None] = Field(
         default=None, description="Which Slack, by the name of its connection; needed where there are several."
     )
 

@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from domain.errors import Code, FieldError, InvalidRecipient
+from domain.field_class import Personal, Technical
 from domain.wording import Worded
 
 LONGEST_TEXT = 1_600
@@ -21,16 +22,16 @@ _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 class SendSmsParameters(Worded):
     """A text message: `text` or `template`, to one phone."""
 
-    recipient: str = Field(
+    recipient: Personal[str] = Field(
         description="A phone number in the form of E.164: a plus, the country and the number, digits only.",
         examples=["+4915112345678"],
     )
-    text: str | None = Field(
+    text: Personal[str | None] = Field(
         default=None,
         description="What the message says. Give either this or template.",
         examples=["ACME-1 renews on 2023-12-31."],
     )
-    connection: str | None = Field(
+    connection: Technical[str | None] = Field(
         default=None, description="Which way to send, by the name of its connection; needed where there are several."
     )
 

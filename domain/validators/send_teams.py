@@ -6,6 +6,7 @@ from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from domain.base_action import Parameters
+from domain.field_class import Personal, Technical
 from domain.wording import Worded
 
 
@@ -19,21 +20,21 @@ class Fact(Parameters):
 class SendTeamsParameters(Worded):
     """A card: `text` or `template`, facts, or both, under a title."""
 
-    text: str | None = Field(
+    text: Personal[str | None] = Field(
         default=None,
         description="What the card says, in the Markdown of Adaptive Cards; a blank line begins a new paragraph.",
         examples=["**ACME-1** renews on 2023-12-31."],
     )
-    title: str | None = Field(
+    title: Personal[str | None] = Field(
         default=None, min_length=1, description="The card's first line.", examples=["A renewal is due"]
     )
-    facts: list[Fact] = Field(
+    facts: Personal[list[Fact]] = Field(
         default_factory=list,
         max_length=50,
         description="Names and values, shown as a table below the text.",
         examples=[[{"title": "Account", "value": "ACME-1"}]],
     )
-    connection: str | None = Field(
+    connection: Technical[str | None] = Field(
         default=None, description="Which channel, by the name of its connection; needed where there are several."
     )
 

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from domain.base_action import Attempt, BaseAction, Compensation, Done, Intent, Prepared
 from domain.errors import FieldError, Refused, UnsafeTarget
+from domain.field_class import personal, technical
 from domain.outcome import Outcome
 from domain.policy import Delivery
 from domain.ports import WebhookTarget, World
@@ -21,6 +22,8 @@ class CallWebhook(BaseAction[CallWebhookParameters]):
     delivery = Delivery.AT_LEAST_ONCE
     other_promises: ClassVar = {Delivery.IDEMPOTENT_BY_KEY: "its target says `deduplicates`"}
     correction = "Its target declares no `undo` target."
+    subject = "parameters.webhook"
+    tells = technical("reference", "webhook", "method", "status", "truncated") | personal("body")
 
     def prepare(
         self, parameters: CallWebhookParameters, intent: Intent, world: World

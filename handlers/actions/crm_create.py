@@ -25,6 +25,8 @@ class CrmCreate(BaseAction[CrmCreateParameters]):
     delivery = Delivery.AT_MOST_ONCE
     other_promises: ClassVar = {Delivery.IDEMPOTENT_BY_KEY: "its object has an `external_id`"}
     correction = "It is not known which record was created: find it, and delete it as a new action."
+    subject = "result.id"
+    tells = crm_records.TELLS
 
     def prepare(self, parameters: CrmCreateParameters, intent: Intent, world: World) -> Prepared[CrmCreateParameters]:
         crm = world.connections.of(Crm, parameters.connection)

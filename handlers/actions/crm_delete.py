@@ -23,6 +23,8 @@ class CrmDelete(BaseAction[CrmDeleteParameters]):
     parameters = CrmDeleteParameters
     delivery = Delivery.IDEMPOTENT_BY_KEY
     correction = "The CRM keeps what was deleted for a while: restore it there."
+    subject = "parameters.id"
+    tells = crm_records.TELLS
 
     def prepare(self, parameters: CrmDeleteParameters, intent: Intent, world: World) -> Prepared[CrmDeleteParameters]:
         crm = world.connections.of(Crm, parameters.connection)

@@ -22,6 +22,7 @@ from domain.base_action import Attempt, Compensation, Done, Inquiry, Intent, Pre
 from domain.canonical import canonical
 from domain.crm import Absent, Crm, Fields, Record, Value, Where, Written, differing
 from domain.errors import Code, FieldError, NeedsApproval, Refused
+from domain.field_class import personal, technical
 from domain.hold import Hold
 from domain.outcome import CannotTell, Executed, Finding, NotExecuted, Outcome, Permanent, Retry, Succeeded
 from domain.validators.crm import LARGEST_FIELDS
@@ -42,6 +43,12 @@ CHANGED_SINCE = "changed_since"
 """The rule of a hold: somebody has changed the record since."""
 MAYBE_NOT_OURS = "maybe_not_ours"
 """The rule of a hold: it is not known whether we have created the record."""
+
+TELLS = technical(
+    "reference", "connection", "object", "id", "field", "version", "maybe_ours", "created", "deleted", "fields"
+)
+TELLS |= personal("value", "before", "ours", "now")
+"""What the CRM actions' facts, results and undo data hold."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,8 @@ class CrmRestore(BaseAction[CrmRestoreParameters]):
     parameters = CrmRestoreParameters
     delivery = Delivery.IDEMPOTENT_BY_KEY
     correction = NO_IMAGE
+    subject = "parameters.id"
+    tells = crm_records.TELLS
 
     def prepare(self, parameters: CrmRestoreParameters, intent: Intent, world: World) -> Prepared[CrmRestoreParameters]:
         crm = world.connections.of(Crm, parameters.connection)

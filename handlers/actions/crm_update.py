@@ -20,6 +20,8 @@ class CrmUpdate(BaseAction[CrmUpdateParameters]):
     parameters = CrmUpdateParameters
     delivery = Delivery.IDEMPOTENT_BY_KEY
     correction = NO_IMAGE
+    subject = "parameters.id"
+    tells = crm_records.TELLS
 
     def prepare(self, parameters: CrmUpdateParameters, intent: Intent, world: World) -> Prepared[CrmUpdateParameters]:
         crm = world.connections.of(Crm, parameters.connection)

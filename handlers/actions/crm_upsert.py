@@ -26,6 +26,8 @@ class CrmUpsert(BaseAction[CrmUpsertParameters]):
     parameters = CrmUpsertParameters
     delivery = Delivery.IDEMPOTENT_BY_KEY
     correction = NO_IMAGE
+    subject = "parameters.match.value"
+    tells = crm_records.TELLS
 
     def prepare(self, parameters: CrmUpsertParameters, intent: Intent, world: World) -> Prepared[CrmUpsertParameters]:
         crm = world.connections.of(Crm, parameters.connection)

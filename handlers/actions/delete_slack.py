@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from domain.base_action import Attempt, BaseAction, Intent, Prepared
 from domain.chat import ErasableChat
+from domain.field_class import technical
 from domain.outcome import Outcome
 from domain.policy import Delivery
 from domain.ports import World
@@ -18,6 +19,8 @@ class DeleteSlack(BaseAction[DeleteSlackParameters]):
     parameters = DeleteSlackParameters
     delivery = Delivery.IDEMPOTENT_BY_KEY
     correction = "What is deleted stays deleted; post it again, as a new action."
+    subject = "parameters.channel"
+    tells = technical("reference", "connection", "channel", "ts", "already_gone")
 
     def prepare(
         self, parameters: DeleteSlackParameters, intent: Intent, world: World

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import ClassVar
 
 from domain.base_action import Attempt, BaseAction, Intent, Prepared
+from domain.field_class import personal, technical
 from domain.functions import LARGEST_PAYLOAD, Function
 from domain.outcome import Outcome
 from domain.policy import Delivery
@@ -25,6 +26,7 @@ class InvokeFunction(BaseAction[InvokeFunctionParameters]):
     other_promises: ClassVar = {Delivery.IDEMPOTENT_BY_KEY: "the function is durable"}
     key_window = timedelta(days=1)
     correction = "What the function did is for another function to take back, as a new action."
+    tells = technical("reference", "connection", "truncated") | personal("answer")
 
     def prepare(
         self, parameters: InvokeFunctionParameters, intent: Intent, world: World

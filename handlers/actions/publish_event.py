@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from domain.base_action import Attempt, BaseAction, Intent, Prepared
+from domain.field_class import technical
 from domain.messaging import LARGEST_MESSAGE, Event, EventBus
 from domain.outcome import Outcome
 from domain.policy import Delivery
@@ -19,6 +20,8 @@ class PublishEvent(BaseAction[PublishEventParameters]):
     parameters = PublishEventParameters
     delivery = Delivery.AT_LEAST_ONCE
     correction = "Others may have acted on the event; publish another one that corrects it."
+    subject = "parameters.detail_type"
+    tells = technical("reference", "connection", "event_id")
 
     def prepare(
         self, parameters: PublishEventParameters, intent: Intent, world: World

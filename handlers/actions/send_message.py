@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import ClassVar
 
 from domain.base_action import Attempt, BaseAction, Intent, Prepared
+from domain.field_class import technical
 from domain.messaging import LARGEST_MESSAGE, Message, MessageChannel
 from domain.outcome import Outcome
 from domain.policy import Delivery
@@ -25,6 +26,8 @@ class SendMessage(BaseAction[SendMessageParameters]):
     other_promises: ClassVar = {Delivery.IDEMPOTENT_BY_KEY: "the queue or topic keeps an order"}
     key_window = timedelta(minutes=5)
     correction = "The message may have been acted on; send another one that corrects it."
+    subject = "parameters.group"
+    tells = technical("reference", "connection", "message_id", "sequence_number")
 
     def prepare(
         self, parameters: SendMessageParameters, intent: Intent, world: World

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from domain.base_action import Attempt, BaseAction, Compensation, Done, Inquiry, Intent, Prepared
 from domain.chat import Chat, ChatMessage, Sought
+from domain.field_class import technical
 from domain.gate import Limits
 from domain.outcome import CannotTell, Finding, Outcome
 from domain.policy import Delivery
@@ -23,6 +24,8 @@ class SendSlack(BaseAction[SendSlackParameters]):
     limits = Limits(per_second=1.0)
     """Slack's own, for one channel (https://docs.slack.dev/apis/web-api/rate-limits)."""
     correction = "Nobody can delete what an incoming webhook has posted; post a correction, as a new action."
+    subject = "parameters.channel"
+    tells = technical("reference", "connection", "channel", "ts", "template", "template_sha256")
 
     def prepare(self, parameters: SendSlackParameters, intent: Intent, world: World) -> Prepared[SendSlackParameters]:
         chat = world.connections.of(Chat, parameters.connection)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from domain.base_action import Attempt, BaseAction, Intent, Prepared
+from domain.field_class import technical
 from domain.outcome import Outcome
 from domain.policy import Delivery
 from domain.ports import World
@@ -19,6 +20,8 @@ class SendSms(BaseAction[SendSmsParameters]):
     parameters = SendSmsParameters
     delivery = Delivery.AT_MOST_ONCE
     correction = "A text message that is sent stays sent; send a correction, as a new action."
+    subject = "parameters.recipient"
+    tells = technical("reference", "connection", "template", "template_sha256", "message_id")
 
     def prepare(self, parameters: SendSmsParameters, intent: Intent, world: World) -> Prepared[SendSmsParameters]:
         phones = world.connections.of(TextMessages, parameters.connection)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from domain.base_action import Attempt, BaseAction, Intent, Prepared
 from domain.chat import Card, Cards
+from domain.field_class import technical
 from domain.gate import Limits
 from domain.outcome import Outcome
 from domain.policy import Delivery
@@ -22,6 +23,7 @@ class SendTeams(BaseAction[SendTeamsParameters]):
     limits = Limits(per_second=4.0)
     """What Teams takes from one webhook before it throttles."""
     correction = "A card that is posted stays posted; post a correction, as a new action."
+    tells = technical("reference", "connection", "template", "template_sha256", "status")
 
     def prepare(self, parameters: SendTeamsParameters, intent: Intent, world: World) -> Prepared[SendTeamsParameters]:
         cards = world.connections.of(Cards, parameters.connection)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from domain.base_action import Attempt, BaseAction, Intent, Prepared
+from domain.field_class import technical
 from domain.outcome import Outcome
 from domain.policy import Delivery
 from domain.ports import World
@@ -20,6 +21,7 @@ class SignalWorkflow(BaseAction[SignalWorkflowParameters]):
     parameters = SignalWorkflowParameters
     delivery = Delivery.IDEMPOTENT_BY_KEY
     correction = "The workflow has gone on with what it was told."
+    tells = technical("reference", "connection", "signal")
 
     def prepare(
         self, parameters: SignalWorkflowParameters, intent: Intent, world: World

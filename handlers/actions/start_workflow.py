@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import ClassVar
 
 from domain.base_action import Attempt, BaseAction, Compensation, Done, Inquiry, Intent, Prepared
+from domain.field_class import technical
 from domain.outcome import CannotTell, Finding, Outcome
 from domain.policy import Delivery
 from domain.ports import World
@@ -25,6 +26,8 @@ class StartWorkflow(BaseAction[StartWorkflowParameters]):
     other_promises: ClassVar = {Delivery.AT_LEAST_ONCE: "the state machine is express"}
     key_window = timedelta(days=90)
     correction = "An express execution cannot be stopped."
+    subject = "result.execution"
+    tells = technical("reference", "connection", "state_machine", "execution", "execution_arn", "started_at")
 
     def prepare(
         self, parameters: StartWorkflowParameters, intent: Intent, world: World

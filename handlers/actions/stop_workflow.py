@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from domain.base_action import Attempt, BaseAction, Intent, Prepared
 from domain.errors import FieldError, Refused
+from domain.field_class import technical
 from domain.outcome import Outcome
 from domain.policy import Delivery
 from domain.ports import World
@@ -19,6 +20,8 @@ class StopWorkflow(BaseAction[StopWorkflowParameters]):
     parameters = StopWorkflowParameters
     delivery = Delivery.IDEMPOTENT_BY_KEY
     correction = "An execution that was stopped stays stopped; start the workflow again, as a new action."
+    subject = "parameters.execution"
+    tells = technical("reference", "connection", "state_machine", "execution", "status")
 
     def prepare(
         self, parameters: StopWorkflowParameters, intent: Intent, world: World

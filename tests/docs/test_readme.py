@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from agents.execution_agent.audit_group import app as auditors
 from agents.execution_agent.cli import app
 from agents.execution_agent.config import ACTIONS, DEFAULTS
 from agents.execution_agent.promises import as_markdown
@@ -86,6 +87,11 @@ def test_every_command_of_workflows_is_told() -> None:
         command.name or getattr(command.callback, "__name__", "") for command in workflow_commands.registered_commands
     }
     assert [name for name in names if f"workflow {name}" not in README] == []
+
+
+def test_every_command_of_auditors_is_told() -> None:
+    names = {command.name or getattr(command.callback, "__name__", "") for command in auditors.registered_commands}
+    assert [name for name in names if f"audit {name}" not in README] == []
 
 
 def test_every_make_target_that_it_names_is_there() -> None:

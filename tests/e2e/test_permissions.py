@@ -44,9 +44,16 @@ NEEDED: Mapping[str, Mapping[str, Way]] = {
         "dynamodb:Query ViewsTable/index/by_status": ways.the_oldest_doubt,
         "sqs:SendMessage Quarantine": ways.a_poisoned_action,
     },
+    "Replay": {
+        "dynamodb:Query LedgerTable": ways.a_row_made_anew,
+        "dynamodb:Query LedgerTable/index/born": ways.a_row_made_anew,
+        "dynamodb:GetItem GatesTable": ways.a_row_made_anew,
+        "dynamodb:PutItem ViewsTable": ways.a_row_made_anew,
+    },
 }
 """The permissions of each function's role, and the way that is blocked without."""
 
+AFTER_A_SWITCH = "it is for the table that a rebuild puts in the place of the first one"
 LAMBDA_DOES = "Lambda does it with the role; the engine does it without"
 NOT_SHOWN: Mapping[str, str] = {
     "logs:CreateLogStream": LAMBDA_DOES,
@@ -61,6 +68,8 @@ NOT_SHOWN: Mapping[str, str] = {
     "sqs:SendMessage FailedRequests": LAMBDA_DOES,
     "sqs:SendMessage DeadRecords": LAMBDA_DOES,
     "ses:SendRawEmail": "the engine asks for ses:SendEmail alone, also where a message is handed over whole",
+    "dynamodb:PutItem roles-views-2": AFTER_A_SWITCH,
+    "dynamodb:Query roles-views-2/index/by_status": AFTER_A_SWITCH,
     "dynamodb:GetItem LedgerTable": "it is for a refused put whose answer does not say what is there instead",
 }
 """What cannot be shown here, by the action, or by the action and what it is done to."""

@@ -135,6 +135,18 @@ def a_row(place: Place) -> bool:
     )
 
 
+def a_row_made_anew(place: Place) -> bool:
+    """A row that is missing is there again once the ledger was replayed."""
+    key = uuid4().hex
+    replay = {"replay": {"projection": "views", "since": f"{datetime.now(UTC) - timedelta(days=1):%Y-%m-%d}"}}
+
+    def act() -> None:
+        place.deployment.invoke(renewal(somebody(), idempotency_key=key))
+        place.deployment.invoke(replay, function=place.function)
+
+    return place.leads_to(act, lambda: place.item("ViewsTable", action_id=keyed_action_id(key)))
+
+
 def the_news(place: Place) -> bool:
     """Others hear how an action ended."""
     key = uuid4().hex

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import Annotated
 
 from pydantic import Field
 
 from domain.base_action import Attempt, BaseAction, Parameters, Prepared
+from domain.field_class import Business, Personal, technical
 from domain.outcome import Outcome, Retry, Succeeded
 from domain.policy import Delivery
 from domain.ports import World
@@ -18,8 +18,8 @@ from domain.ports import World
 class RecordTouchpointParameters(Parameters):
     """The account, and what there is to note."""
 
-    account: Annotated[str, Field(pattern=r"^[A-Z0-9-]{1,32}$", description="The account.", examples=["ACME-1"])]
-    note: Annotated[str, Field(min_length=1, max_length=500, description="What there is to note.")]
+    account: Business[str] = Field(pattern=r"^[A-Z0-9-]{1,32}$", description="The account.", examples=["ACME-1"])
+    note: Personal[str] = Field(min_length=1, max_length=500, description="What there is to note.")
 
 
 class RecordTouchpoint(BaseAction[RecordTouchpointParameters]):
@@ -30,6 +30,7 @@ class RecordTouchpoint(BaseAction[RecordTouchpointParameters]):
     parameters = RecordTouchpointParameters
     delivery = Delivery.IDEMPOTENT_BY_KEY
     correction = "A line that is written stays written; note what is right, as a new action."
+    tells = technical("file", "reference")
     timeout = 5.0
 
     def execute(self, prepared: Prepared[RecordTouchpointParameters], attempt: Attempt, world: World) -> Outcome:

@@ -55,4 +55,7 @@ def test_the_codes_of_the_contract_never_change() -> None:
         "conflict",
         "too_late",
         "irreversible",
+        "unreadable",
+        "archived",
+        "not_allowed",
     ]

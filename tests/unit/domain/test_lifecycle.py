@@ -25,7 +25,7 @@ from domain.action import Action, Lease, Order, Verdict
 from domain.errors import ErrorReport, IllegalTransition
 from domain.gate import Closed
 from domain.hold import Hold
-from domain.lifecycle import ENDED, MAY_FOLLOW, STATUS_AFTER, Life, Status, require_may_follow
+from domain.lifecycle import AFTER_ARCHIVING, ENDED, MAY_FOLLOW, STATUS_AFTER, Life, Status, require_may_follow
 from domain.policy import LEASE_LAPSED, Decision, Delivery, Doubt, FallBack, GiveUp, InDoubt, Reason, RetryAt
 from tests.given import ACTION_ID, NOON
 
@@ -212,6 +212,21 @@ class LifeOfAnAction(RuleBasedStateMachine):
             Life.COMPENSATION_FAILED, lambda action: action.fail_compensation(ErrorReport("a", "b"), at=NOON)
         )
 
+    @rule()
+    def place_legal_hold(self) -> None:
+        if self.action is None or "case-7" not in self.action.legal_holds:
+            self.attempt_to(Life.LEGAL_HOLD_PLACED, lambda action: action.place_legal_hold("case-7", ORDER, at=NOON))
+
+    @rule()
+    def lift_legal_hold(self) -> None:
+        if self.action is not None and "case-7" in self.action.legal_holds:
+            self.attempt_to(Life.LEGAL_HOLD_LIFTED, lambda action: action.lift_legal_hold("case-7", ORDER, at=NOON))
+
+    @precondition(lambda self: self.action is None or not self.action.legal_holds)
+    @rule()
+    def archive(self) -> None:
+        self.attempt_to(Life.ARCHIVED, lambda action: action.archive("a file", 0, ORDER, at=NOON))
+
     @rule(verdict=st.sampled_from(Verdict))
     def resolve(self, verdict: Verdict) -> None:
         end = Life.SUCCEEDED if verdict is Verdict.EXECUTED else Life.FAILED
@@ -241,7 +256,8 @@ class LifeOfAnAction(RuleBasedStateMachine):
         if self.action is None:
             return
         before = self.action.version
-        if self.last in MAY_FOLLOW[events[0]]:
+        is_archived = self.action.archived is not None
+        if self.last in MAY_FOLLOW[events[0]] and (not is_archived or events[0] in AFTER_ARCHIVING):
             act(self.action)
             for event in events:
                 self.walk(event)
@@ -280,6 +296,8 @@ COMMANDS: list[Callable[[LifeOfAnAction], None]] = [
     LifeOfAnAction.report,
     LifeOfAnAction.compensate,
     LifeOfAnAction.fail_compensation,
+    LifeOfAnAction.place_legal_hold,
+    LifeOfAnAction.archive,
     *(partial(LifeOfAnAction.succeed, stale=stale) for stale in (False, True)),
     *(partial(LifeOfAnAction.fail, stale=False, failure=UNKNOWN, decision=decision) for decision in DECISIONS),
     *(partial(LifeOfAnAction.settle, finding=finding, decision=DECISIONS[0]) for finding in FINDINGS),
@@ -293,6 +311,7 @@ def test_every_transition_of_the_table_is_reached_and_every_other_pair_refused()
         story = LifeOfAnAction()
         story.begin_somewhere(life, doubted)
         command(story)
+        story.lift_legal_hold()
     run_state_machine_as_test(
         LifeOfAnAction,
         settings=settings(
@@ -315,6 +334,9 @@ def test_the_rule_says_what_the_table_says(event: Life, last: Life | None) -> No
     else:
         with pytest.raises(IllegalTransition, match=event.value):
             require_may_follow(event, last)
+    if event not in AFTER_ARCHIVING:
+        with pytest.raises(IllegalTransition, match="archived"):
+            require_may_follow(event, last, archived=True)
 
 
 def test_stored_words_never_change() -> None:
@@ -343,4 +365,7 @@ def test_stored_words_never_change() -> None:
         "action.probed",
         "action.reported",
         "action.late_outcome",
+        "action.legal_hold_placed",
+        "action.legal_hold_lifted",
+        "action.archived",
     ]

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from domain.gate import Limits
 from domain.outcome import Failure, Permanent, Retry, Unknown
 from domain.policy import (
     LONGEST_WAIT,
@@ -23,6 +24,7 @@ from domain.policy import (
     RetryPolicy,
     Route,
     decide,
+    rules_of,
 )
 from tests.fakes import FakeChance
 from tests.given import NOON
@@ -181,3 +183,10 @@ def test_whatever_happens_the_promise_holds(
     if isinstance(after, GiveUp | FallBack):
         assert not unknown
         assert not doubted
+
+
+def test_the_rules_of_an_attempt_are_told_and_limits_only_where_there_are_any() -> None:
+    told = {"retries": "exponential", "limit": 3, "backoff_ms": 1_000}
+
+    assert rules_of(THREE, Limits()) == told
+    assert rules_of(THREE, Limits(per_second=2.5, failures=5)) == {**told, "per_second": 2.5, "failures": 5}

@@ -11,6 +11,7 @@ from adapters.dynamodb_events import TABLE
 from tests.cloudformation import Template, attribute, resources, statements, statements_of, translated
 
 LEDGER, GATES, VIEWS = attribute("LedgerTable"), attribute("GatesTable"), attribute("ViewsTable")
+OTHER_VIEWS = "arn:${AWS::Partition}:dynamodb:${AWS::Region}:${AWS::AccountId}:table/${Ledger}-views-2"
 INDEXES = [f"{LEDGER}/index/{index['IndexName']}" for index in TABLE["GlobalSecondaryIndexes"]]
 OURS = "${AWS::Region}:${AWS::AccountId}"
 SENDERS = [
@@ -45,7 +46,7 @@ ALLOWED = {
     "StreamRole": {
         *CARRIES_OUT,
         *each("dynamodb:DescribeStream GetRecords GetShardIterator ListStreams", attribute("LedgerTable", "StreamArn")),
-        *each("dynamodb:PutItem", VIEWS),
+        *each("dynamodb:PutItem", VIEWS, OTHER_VIEWS),
         *each("sqs:ReceiveMessage DeleteMessage GetQueueAttributes", attribute("Doorbells")),
         *each("sqs:SendMessage", attribute("DeadRecords"), attribute("Quarantine")),
         *each("events:PutEvents", f"arn:${{AWS::Partition}}:events:{OURS}:event-bus/${{EventBus}}"),
@@ -55,10 +56,21 @@ ALLOWED = {
         *CARRIES_OUT,
         *each("dynamodb:Query", f"{LEDGER}/index/due"),
         *each("dynamodb:BatchGetItem", LEDGER),
-        *each("dynamodb:PutItem", VIEWS),
-        *each("dynamodb:Query", f"{VIEWS}/index/by_status"),
+        *each("dynamodb:PutItem", VIEWS, OTHER_VIEWS),
+        *each("dynamodb:Query", f"{VIEWS}/index/by_status", f"{OTHER_VIEWS}/index/by_status"),
         *each("sqs:SendMessage", attribute("Quarantine")),
         *each("logs:CreateLogStream PutLogEvents", attribute("SweepLogs")),
+    },
+    "ReplayRole": {
+        *each("dynamodb:Query", LEDGER, f"{LEDGER}/index/born"),
+        *each("dynamodb:GetItem", GATES),
+        *each("dynamodb:PutItem", VIEWS, OTHER_VIEWS),
+        *each("logs:CreateLogStream PutLogEvents", attribute("ReplayLogs")),
+    },
+    "CheckpointRole": {
+        *each("dynamodb:Query", LEDGER, f"{LEDGER}/index/born", f"{LEDGER}/index/written"),
+        *each("dynamodb:BatchGetItem", LEDGER),
+        *each("logs:CreateLogStream PutLogEvents", attribute("CheckpointLogs")),
     },
     "RequestsRole": {
         *CARRIES_OUT,

@@ -21,6 +21,8 @@ FUNCTIONS = {
     "Invoke": ("${Name}", "invoke"),
     "Stream": ("${Name}-stream", "on_stream"),
     "Sweep": ("${Name}-sweep", "sweep"),
+    "Replay": ("${Name}-replay", "replay"),
+    "Checkpoint": ("${Name}-checkpoint", "checkpoint"),
     "RequestsFromQueue": ("${Name}-requests", "invoke"),
 }
 """Each function's name, and its handler."""
@@ -141,7 +143,9 @@ def test_the_door_on_the_web_asks_who_is_there() -> None:
     template = translated()
     assert [url["AuthType"] for url in resources(template, "AWS::Lambda::Url").values()] == ["AWS_IAM"]
     callers = {name: it["Principal"] for name, it in resources(template, "AWS::Lambda::Permission").items()}
-    assert callers == {"SweepEveryMinutePermission": "events.amazonaws.com"}
+    assert callers == dict.fromkeys(
+        ("SweepEveryMinutePermission", "CheckpointEveryHourPermission"), "events.amazonaws.com"
+    )
 
 
 def test_the_stream_loses_nothing_and_is_not_held_up() -> None:
@@ -172,11 +176,13 @@ def test_a_queue_is_answered_message_by_message_and_what_fails_is_kept(mapping: 
     assert kept["MessageRetentionPeriod"] == 14 * 86_400
 
 
-def test_the_sweep_comes_every_minute() -> None:
-    (rule,) = resources(translated(), "AWS::Events::Rule").values()
-    assert rule["ScheduleExpression"] == "rate(1 minute)"
-    assert [target["Arn"] for target in rule["Targets"]] == [attribute("Sweep")]
+@pytest.mark.parametrize(("function", "often"), [("Sweep", "rate(1 minute)"), ("Checkpoint", "rate(1 hour)")])
+def test_what_nobody_rings_for_comes_by_itself(function: str, often: str) -> None:
+    rules = resources(translated(), "AWS::Events::Rule").values()
+    (rule,) = (rule for rule in rules if [target["Arn"] for target in rule["Targets"]] == [attribute(function)])
+    assert rule["ScheduleExpression"] == often
     assert rule.get("State", "ENABLED") == "ENABLED"
+    assert len(rules) == 2
 
 
 def test_logs_of_a_function_go_to_a_group_of_its_own_and_end_some_day() -> None:
@@ -243,12 +249,22 @@ def test_the_dashboard_can_be_read_and_shows_what_there_is() -> None:
 # -- how it is written -------------------------------------------------------------------------------------------------
 
 
-def test_what_comes_and_goes_by_a_condition_is_named_by_nothing_else() -> None:
+@pytest.mark.parametrize(
+    ("condition", "some"),
+    [
+        ("HasRequestsQueue", {"Requests", "DeadRequests", "RequestsFromQueue", "RequestsRole", "RequestsLogs"}),
+        (
+            "HasCheckpoints",
+            {"Checkpoint", "CheckpointRole", "CheckpointLogs", "CheckpointEveryHour", "CheckpointRaises"},
+        ),
+    ],
+)
+def test_what_comes_and_goes_by_a_condition_is_named_by_nothing_else(condition: str, some: set[str]) -> None:
     template = translated()
-    conditional = {name for name, it in template["Resources"].items() if it.get("Condition") == "HasRequestsQueue"}
-    assert conditional >= {"Requests", "DeadRequests", "RequestsFromQueue", "RequestsRole", "RequestsLogs"}
+    conditional = {name for name, it in template["Resources"].items() if it.get("Condition") == condition}
+    assert conditional >= some
     others = {name: it for name, it in template["Resources"].items() if name not in conditional}
-    assert {name for name in conditional if f"${{{name}" in json.dumps(others)} == set()
+    assert {name for name in conditional if re.search(rf"\$\{{{name}\b", json.dumps(others))} == set()
 
 
 def test_cloudformation_can_read_it() -> None:

@@ -40,6 +40,8 @@ def test_an_empty_variable_is_a_silent_one() -> None:
         ("EXECUTION_AGENT_WAIT_S", "5", "wait", 5.0),
         ("EXECUTION_AGENT_LOG_LEVEL", "debug", "log_level", "DEBUG"),
         ("WEBHOOK_CONFIG_PATH", "hooks.json", "webhook_config_required", True),
+        ("EXECUTION_AGENT_UNDO", "", "undo_doors", frozenset()),
+        ("EXECUTION_AGENT_UNDO", "http, direct", "undo_doors", frozenset({"http", "direct"})),
         ("AWS_LAMBDA_FUNCTION_NAME", "revops-ai-v2-execution-agent", "keeps_views", False),
     ],
 )
@@ -51,6 +53,8 @@ def test_what_the_environment_says_holds(variable: str, value: str, field: str, 
     ("variable", "value"),
     [
         ("MAX_RETRIES", "-1"),
+        ("EXECUTION_AGENT_UNDO", "yes"),
+        ("EXECUTION_AGENT_UNDO", "direct,bedrock"),
         ("MAX_RETRIES", "101"),
         ("MAX_RETRIES", "3.0"),
         ("MAX_RETRIES", "٣"),
