@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import apsw
 
 from adapters.sqlite_file import SQLiteFile
 from adapters.sqlite_rebuild import SQLiteRebuild, is_under_way, reading, writing
-from adapters.sqlite_views import row_of_view, saving
+from adapters.sqlite_views import UNREADABLE, row_of_view, saving
 from domain.instant import from_text
 from domain.journal import Journal, Span
 from projections.rebuild import Standing
@@ -18,23 +18,23 @@ from projections.view import ActionView
 
 _EXTENT = "SELECT count(*) FROM actions WHERE born >= ? AND born < ?"
 _FIRST, _LAST = "", "~"
-"""Before and behind every time that is written as text."""
+"""Before and behind every time that is written as text, and the last behind every one of a day that it follows."""
 
 # A commit's `events` begin with their number, and CAST reads just that.
 _BEHIND = """
 SELECT count(*), min(c.at), count(DISTINCT CASE WHEN a.version IS NULL THEN c.action_id END)
 FROM commits AS c LEFT JOIN actions AS a ON a.action_id = c.action_id
 WHERE a.version IS NULL OR c.version + CAST(c.events AS INTEGER) - 1 > a.version"""
-_BEYOND = """
-SELECT count(*), total(last IS NULL), total(version > last), total(NOT searchable) FROM (
-    SELECT a.version, a.searchable, (
+_BEYOND = f"""
+SELECT count(*), total(last IS NULL), total(version > last), total(NOT searchable), total(unreadable) FROM (
+    SELECT a.version, a.searchable, ({UNREADABLE}) AS unreadable, (
         SELECT c.version + CAST(c.events AS INTEGER) - 1 FROM commits AS c
         WHERE c.action_id = a.action_id ORDER BY c.version DESC LIMIT 1
     ) AS last FROM actions AS a
-)"""
+)"""  # noqa: S608 - names of ours
 
-# A row gives way to newer ones alone: here it is to give way to the same as well.
-_MAKE_ROOM = "DELETE FROM actions WHERE action_id = ? AND version <= ?"
+# A row gives way to newer ones alone: here it is to give way to the same as well, and where it says no version.
+_MAKE_ROOM = "DELETE FROM actions WHERE action_id = ? AND (version <= ? OR typeof(version) <> 'integer')"
 _save_row = saving()
 
 
@@ -47,13 +47,14 @@ class SQLiteUpkeep:
     def extent(self, span: Span) -> int | None:
         """By the rows."""
         first = _FIRST if span.since is None else span.since.isoformat()
-        last = _LAST if span.until is None else (span.until + timedelta(days=1)).isoformat()
+        last = _LAST if span.until is None else span.until.isoformat() + _LAST
         count: int = reading(self._file, lambda connection: connection.execute(_EXTENT, (first, last)).get)
         return count
 
     def standing(self, journal: Journal, now: datetime) -> Standing:  # noqa: ARG002 - the file itself can tell
         """Of all that there is, as of one moment. It looks at the key of every commit."""
-        (behind, oldest, missing), (rows, stray, ahead, unsearchable), rebuilt = reading(self._file, _told)
+        (behind, oldest, missing), (rows, stray, ahead, *unfit), rebuilt = reading(self._file, _told)
+        unsearchable, unreadable = unfit
         return Standing(
             rows=int(rows),
             actions=int(rows - stray + missing),
@@ -63,6 +64,7 @@ class SQLiteUpkeep:
             stray=int(stray),
             ahead=int(ahead),
             unsearchable=int(unsearchable),
+            unreadable=int(unreadable),
             is_rebuilt=rebuilt,
         )
 

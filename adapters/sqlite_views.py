@@ -5,13 +5,17 @@
 An index of what is found by is sorted by birth, so a page of what is found is a short walk along one index, however
 many actions there are. All but those of status and type hold only the rows that have such a key: what an action does
 not say costs nothing.
+
+A row that somebody damaged must not hide the others: it is left out, and named in the log.
 """
 
 from __future__ import annotations
 
+import logging
+import re
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import apsw
 
@@ -21,6 +25,9 @@ from domain.priority import Place, Priority
 from projections.search import KEYS, Count, Page, Position, Search
 from projections.view import ActionView
 
+log = logging.getLogger("execution_agent.views")
+
+T = TypeVar("T")
 ViewRow: TypeAlias = tuple[str | int | None, ...]
 """The values of COLUMNS."""
 _Place: TypeAlias = tuple[str, str]
@@ -75,16 +82,33 @@ ADDITIONS = (
 
 _MOVES_ON = ("version", "status", "due_at", "updated", "holder", "priority")
 
-_DUE = "SELECT action_id, due_at FROM actions WHERE priority = ? AND due_at <= ? ORDER BY due_at, action_id LIMIT ?"
-_VIEWS = f"SELECT {', '.join(COLUMNS)} FROM actions"  # noqa: S608 - names of ours
+_DUE = " FROM actions WHERE priority = ? AND due_at <= ? ORDER BY due_at, action_id"
+_VIEWS = " FROM actions"
 _IN_STATUS = " WHERE status = ?"
-_NEWEST_FIRST = " ORDER BY born DESC, action_id DESC LIMIT ?"
-_OLDEST_FIRST = " ORDER BY born, action_id LIMIT ?"
+_NEWEST_FIRST = " ORDER BY born DESC, action_id DESC"
+_OLDEST_FIRST = " ORDER BY born, action_id"
+_SO_MANY = " LIMIT ? OFFSET ?"
 _PLACES = "SELECT born, action_id FROM actions"
 _WITHIN = "born >= ? AND (born, action_id) >= (?, ?) AND (born, action_id) < (?, ?)"
-_COUNTS = "SELECT substr(born, 1, 13), status, action_type, count(*) FROM actions"
+_COUNTED = ("substr(born, 1, 13)", "status", "action_type", "count(*)")
+_COUNTS = " FROM actions"
 _BORN_THEN = " WHERE born >= ? AND born < ?"
 _IN_GROUPS = " GROUP BY 1, 2, 3 ORDER BY 1, 2, 3"
+_AS_BYTES = "CASE typeof({0}) WHEN 'text' THEN CAST({0} AS BLOB) WHEN 'blob' THEN X'FF' ELSE {0} END"
+
+_IS_NO_TIME = (
+    "({0} NOT GLOB '*.[0-9][0-9][0-9][0-9][0-9][0-9]Z' OR strftime('%Y-%m-%dT%H:%M:%S', {0}) IS NOT substr({0}, 1, 19))"
+)
+UNREADABLE = " OR ".join(
+    [
+        "typeof(version) <> 'integer'",
+        *(f"typeof({name}) <> 'text'" for name in ("action_id", "status", "action_type", "born", "updated")),
+        *(f"typeof({name}) NOT IN ('text', 'null')" for name in ("due_at", "holder", *_FOUND_BY)),
+        *(_IS_NO_TIME.format(name) for name in ("born", "updated")),
+        f"(due_at IS NOT NULL AND {_IS_NO_TIME.format('due_at')})",
+    ]
+)
+"""The condition of a row that is left out."""
 _NOT_SEARCHABLE = "SELECT count(*) FROM actions WHERE searchable = 0"
 
 _BEFORE_ALL, _AFTER_ALL = "", "~"
@@ -122,9 +146,11 @@ class SQLiteViews:
     def line(self, now: datetime, limit: int) -> list[Place]:
         """What must be looked at by `now`, first in line first."""
         line = sorted(
-            Place.of(action_id, from_text(due_at), priority)
+            Place.of(action_id, due_at, priority)
             for priority in Priority
-            for action_id, due_at in self._read(_DUE, (priority.value, to_text(now), limit))
+            for action_id, due_at in self._readable(
+                _due_in, ("action_id", "due_at"), _DUE, (priority.value, to_text(now)), limit
+            )
         )
         return line[:limit]
 
@@ -132,7 +158,7 @@ class SQLiteViews:
         """The rows of a status, or all, newest first or oldest first."""
         chosen, values = (_VIEWS, ()) if status is None else (_VIEWS + _IN_STATUS, (status,))
         order = _OLDEST_FIRST if oldest_first else _NEWEST_FIRST
-        return [view_of_row(row) for row in self._read(chosen + order, (*values, limit))]
+        return self._readable(view_of_row, COLUMNS, chosen + order, values, limit)
 
     def find(self, search: Search, limit: int, after: Position | None = None) -> Page:
         """A page of what is searched for, newest first: a walk along one index.
@@ -148,14 +174,45 @@ class SQLiteViews:
         others = {key: value for key, value in search.keys.items() if key != lead}
         where, values = _walk(lead, search.keys.get(lead or ""), floor or low, high)
         where += "".join(f" AND +{key} = ?" for key in others)
-        found = self._read(_VIEWS + where + _NEWEST_FIRST, (*values, *others.values(), limit + 1))
-        end = None if floor is None else Position(from_text(floor[0]), floor[1])
-        return Page.of([view_of_row(row) for row in found], limit, otherwise=end)
+        found = self._readable(
+            view_of_row, COLUMNS, _VIEWS + where + _NEWEST_FIRST, (*values, *others.values()), limit + 1
+        )
+        return Page.of(found, limit, otherwise=None if floor is None else Position(from_text(floor[0]), floor[1]))
 
     def _floor(self, key: str, value: str, low: _Place, high: _Place) -> _Place | None:
-        """The last of the rows that are looked at in this index, None where it comes to its end before."""
+        """The last of the rows that are looked at in this index, None where it comes to its end before.
+
+        Where that one cannot be read, it is None, too: then more are looked at, and none is missed.
+        """
         where, values = _walk(key, value, low, high)
-        return next(iter(self._read(_PLACES + where + _NEWEST_FIRST + " OFFSET ?", (*values, 1, LOOKED_AT - 1))), None)
+        places = self._read(_PLACES + where + _NEWEST_FIRST + _SO_MANY, (*values, 1, LOOKED_AT - 1))
+        return next((place for place in places if _is_place(*place)), None)
+
+    def _readable(
+        self,
+        told: Callable[[Sequence[Any]], T],
+        columns: Sequence[str],
+        chosen: str,
+        values: tuple[str | int, ...],
+        limit: int,
+    ) -> list[T]:
+        """The first rows that can be read, at most so many."""
+        found: list[T] = []
+        looked_at = 0
+        while True:
+            rows = self._rows(columns, chosen + _SO_MANY, (*values, limit, looked_at))
+            found += _told_of(rows, told)
+            if len(found) >= limit or len(rows) < limit:
+                return found[:limit]
+            looked_at += len(rows)
+
+    def _rows(self, columns: Sequence[str], chosen: str, values: tuple[str | int, ...]) -> list[Any]:
+        """A text that is none fails a whole answer: then that one is told in bytes."""
+        try:
+            return self._read(f"SELECT {', '.join(columns)}{chosen}", values)
+        except UnicodeDecodeError:
+            rows = self._read(f"SELECT {', '.join(map(_AS_BYTES.format, columns))}{chosen}", values)
+            return [tuple(map(_text_in, row)) for row in rows]
 
     def counts(self, since: datetime | None, until: datetime | None) -> list[Count]:
         """How many were born in which hour, and where they stand now; by hour, status and type."""
@@ -163,7 +220,7 @@ class SQLiteViews:
         if since is not None or until is not None:  # the table itself is read faster than by way of an index
             chosen = (_BORN_THEN, (_text(since, _BEFORE_ALL), _text(until, _AFTER_ALL)))
         where, values = chosen
-        return [Count(*row) for row in self._read(_COUNTS + where + _IN_GROUPS, values)]
+        return [Count(*row) for row in self._rows(_COUNTED, _COUNTS + where + _IN_GROUPS, values) if _is_count(*row)]
 
     def not_searchable(self) -> int:
         """How many rows an earlier release wrote, which did not say by what they are found."""
@@ -199,20 +256,83 @@ def row_of_view(view: ActionView) -> ViewRow:
 
 
 def view_of_row(row: Sequence[Any]) -> ActionView:
-    """The view that was stored so."""
+    """The view that was stored so. Raises ValueError for what nobody stored."""
     action_id, version, status, action_type, due_at, born, updated, holder, priority, *found_by = row
+    if type(version) is not int:
+        raise ValueError("its version is no number")
     return ActionView(
-        action_id=action_id,
+        action_id=_word(action_id),
         version=version,
-        status=status,
-        action_type=action_type,
-        due_at=None if due_at is None else from_text(due_at),
-        born=from_text(born),
-        updated=from_text(updated),
-        holder=holder,
+        status=_word(status),
+        action_type=_word(action_type),
+        due_at=None if due_at is None else _moment(due_at),
+        born=_moment(born),
+        updated=_moment(updated),
+        holder=_word_or_none(holder),
         priority=Priority.of(priority),
-        **dict(zip(_FOUND_BY, found_by, strict=True)),
+        **dict(zip(_FOUND_BY, map(_word_or_none, found_by), strict=True)),
     )
+
+
+def _due_in(row: Sequence[Any]) -> tuple[str, datetime]:
+    action_id, due_at = row
+    return _word(action_id), _moment(due_at)
+
+
+def _told_of(rows: Sequence[Sequence[Any]], told: Callable[[Sequence[Any]], T]) -> list[T]:
+    found: list[T] = []
+    for row in rows:
+        try:
+            found.append(told(row))
+        except ValueError as error:
+            log.error("the row of %.80a cannot be read and is left out: %s; %s", row[0], error, _ANEW)
+    return found
+
+
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", re.ASCII)
+_ANEW = "make it anew: execution-agent views rebuild"
+
+
+def _moment(text: object) -> datetime:
+    """In no form but ours: by others nothing is sorted."""
+    try:
+        if isinstance(text, str) and _TIME.fullmatch(text):
+            return from_text(text)
+    except ValueError:
+        pass
+    raise ValueError("a time is not written as times are")
+
+
+def _text_in(value: object) -> object:
+    try:
+        return value.decode() if isinstance(value, bytes) else value
+    except UnicodeDecodeError:
+        return value
+
+
+def _word(text: object) -> str:
+    if not isinstance(text, str):
+        raise ValueError("there is no text where a text belongs")
+    return text
+
+
+def _word_or_none(text: object) -> str | None:
+    return None if text is None else _word(text)
+
+
+def _is_place(born: object, action_id: object) -> bool:
+    try:
+        return bool(_moment(born) and _word(action_id))
+    except ValueError:
+        return False
+
+
+def _is_count(hour: object, status: object, action_type: object, count: int) -> bool:
+    try:
+        return bool(_moment(f"{_word(hour)}:00:00.000000Z") and _word(status) and _word(action_type))
+    except ValueError as error:
+        log.error("%s rows cannot be read and are not counted: %s; %s", count, error, _ANEW)
+        return False
 
 
 def _text(moment: datetime | None, otherwise: str) -> str:

@@ -7,7 +7,7 @@ behind it (`PERSISTENCE_MODULE`) takes the events decided together as one commit
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol, cast, runtime_checkable
@@ -35,10 +35,10 @@ from domain.errors import (
     NewerSchema,
     UnknownTopic,
 )
-from domain.events import REGISTRY, RUN_TOPIC, ActionEvent, RecordedEvent
+from domain.events import REGISTRY, RUN_TOPIC, RecordedEvent
 from domain.identity import is_run_id
 from domain.instant import from_text, to_text
-from domain.unreadable import Told, life_in
+from domain.unreadable import Told, life_in, replayed
 from domain.upcasts import UPCASTS, Upcasts, upcast
 
 if TYPE_CHECKING:
@@ -200,8 +200,11 @@ class ActionLedger(Application[str]):
         if is_run_id(action_id):
             raise ActionNotFound(f"{action_id} is a workflow run, and no action")
         with translated():
-            action: Action = self.repository.get(action_id, projector_func=_replayed)
-            return action
+            # The library's own way also asks each event whether it can be replayed. Ours come out of the registry.
+            action = self.repository.get(action_id, projector_func=replayed)
+        if not isinstance(action, Action):
+            raise CorruptEvent(f"{action_id}: its life is that of a workflow run")
+        return action
 
     def events_of(self, action_id: str) -> list[RecordedEvent]:
         """The whole life of an action or of a run, oldest first. Raises as `load` does."""
@@ -244,13 +247,6 @@ class ActionLedger(Application[str]):
 def agenda_time(action: Action | WorkflowRun) -> datetime | None:
     """Nothing enters the agenda in its past: whoever works through it goes on from where they were."""
     return None if action.due_at is None else max(action.due_at, action.modified_on)
-
-
-def _replayed(action: Action | None, life: Iterable[ActionEvent]) -> Action | None:
-    """The library's own way also asks each event whether it can be replayed. Ours come out of the registry."""
-    for event in life:
-        action = event.mutate(action)
-    return action
 
 
 def require_possible(action_id: object) -> None:

@@ -1,7 +1,8 @@
 """Events that this release cannot read: shown in their place with what can be told, and decided on by nobody.
 
-A later release may have written them, or somebody may have damaged them. Whoever decides loads the action, and is
-refused (`domain.errors.UnreadableEvent`). Whoever only looks reads its life here, where nothing is left out.
+A later release may have written them, or somebody may have damaged them, or taken out what was before them. Whoever
+decides loads the action, and is refused (`domain.errors.UnreadableEvent`). Whoever only looks reads its life here,
+where nothing is left out.
 """
 
 from __future__ import annotations
@@ -12,9 +13,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from eventsourcing.domain import EventSourcingError
 from eventsourcing.persistence import Mapper, StoredEvent
 
-from domain.errors import NewerSchema, UnknownTopic, UnreadableEvent
+from domain.errors import CorruptEvent, NewerSchema, UnknownTopic, UnreadableEvent
 from domain.events import RecordedEvent
 from domain.instant import from_text
 
@@ -28,7 +30,10 @@ UNKNOWN = "unknown"
 
 @dataclass(frozen=True, slots=True)
 class UnknownEvent:
-    """What can be told of it. `problem` is unknown_topic, newer_schema or corrupt; None is for what cannot be told."""
+    """What can be told of it; None is for what cannot be told.
+
+    `problem` is unknown_topic, newer_schema, corrupt or, of one that does not follow what is before it, out_of_place.
+    """
 
     originator_id: str
     originator_version: int
@@ -47,6 +52,36 @@ def life_in(stored: Iterable[StoredEvent], mapper: Mapper[str]) -> list[Told]:
     return [_read(event, mapper) for event in stored]
 
 
+NOT_FOLLOWING = (
+    EventSourcingError,  # it has another version than the next, or another id
+    AssertionError,  # it begins a life that has begun, or goes on with one that has not
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    TypeError,
+    ValueError,
+)
+"""What applying an event raises that was not written to stand where it stands."""
+
+
+def replayed(standing: Any, life: Iterable[RecordedEvent]) -> Any:
+    """What the events make of an action, or of a run; where it is None, they begin it.
+
+    Raises CorruptEvent for one that does not follow what is before it: another is missing, or this one is too many.
+    """
+    for event in life:
+        try:
+            standing = event.mutate(standing)
+        except NOT_FOLLOWING as error:
+            raise out_of_place(event) from error
+    return standing
+
+
+def out_of_place(event: RecordedEvent) -> CorruptEvent:
+    """The error about an event that does not follow what is before it."""
+    return CorruptEvent(f"{event.originator_id}: version {event.originator_version} does not follow what is before it")
+
+
 @dataclass(frozen=True, slots=True)
 class Known:
     """What an action, or a run, was before the first event that cannot be read; None where that is the first of all."""
@@ -58,11 +93,23 @@ class Known:
 def known_of(life: Iterable[Told]) -> Known:
     """As far as it is known."""
     found: Any = None
+    before: list[RecordedEvent] = []
     for event in life:
         if isinstance(event, UnknownEvent):
             return Known(found, event)
-        found = event.mutate(found)
+        try:
+            found = replayed(found, (event,))
+        except CorruptEvent:
+            # The half of it may have been applied.
+            return Known(replayed(None, before), _out_of_place(event))
+        before.append(event)
     return Known(found, None)
+
+
+def _out_of_place(event: RecordedEvent) -> UnknownEvent:
+    return UnknownEvent(
+        event.originator_id, event.originator_version, event.timestamp, event.TOPIC, event.schema, "out_of_place"
+    )
 
 
 def _read(stored: StoredEvent, mapper: Mapper[str]) -> Told:

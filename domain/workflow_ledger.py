@@ -16,6 +16,7 @@ from typing import Generic, TypeVar, cast
 
 from domain.errors import ActionNotFound, CorruptEvent
 from domain.ledger import ActionLedger, require_possible, translated
+from domain.unreadable import NOT_FOLLOWING, out_of_place, replayed
 from domain.workflow import CHECKPOINT_EVERY, WorkflowRun
 from domain.workflow_definition import Definition, definition_of
 from domain.workflow_events import Checkpointed, Started, WorkflowEvent
@@ -69,10 +70,10 @@ class RunLedger:
         with translated():
             for event in self._backwards(run_id):
                 if isinstance(event, Checkpointed):
-                    return _replayed(WorkflowRun.as_of(self._start_of(run_id), event), newest)
-                if isinstance(event, Started):
-                    return _replayed(cast("WorkflowRun", event.mutate(None)), newest)
+                    return _run(self._as_of(event), newest)
                 newest.append(event)
+        if newest:
+            return _run(None, newest)
         raise ActionNotFound(f"no workflow run has the id {run_id[:80]!a}")
 
     def definition_of(self, run: WorkflowRun) -> Definition:
@@ -92,8 +93,18 @@ class RunLedger:
                 return cast("WorkflowEvent", event)
         raise CorruptEvent(f"{run_id}: there is no version {version}")
 
+    def _as_of(self, checkpoint: Checkpointed) -> WorkflowRun:
+        start = self._starts.get(checkpoint.originator_id, lambda: self._start_of(checkpoint.originator_id))
+        try:
+            return WorkflowRun.as_of(start, checkpoint)
+        except NOT_FOLLOWING as error:
+            raise out_of_place(checkpoint) from error
+
     def _start_of(self, run_id: str) -> Started:
-        return self._starts.get(run_id, lambda: cast("Started", self._recorded(run_id, 1)))
+        start = self._recorded(run_id, 1)
+        if not isinstance(start, Started):
+            raise out_of_place(start)
+        return start
 
     def _backwards(self, run_id: str) -> Iterator[WorkflowEvent]:
         """The newest first, page by page, each event made only when it is asked for."""
@@ -108,7 +119,8 @@ class RunLedger:
                 return
 
 
-def _replayed(run: WorkflowRun, newest: list[WorkflowEvent]) -> WorkflowRun:
-    for event in reversed(newest):
-        event.mutate(run)
+def _run(standing: WorkflowRun | None, newest: list[WorkflowEvent]) -> WorkflowRun:
+    run = replayed(standing, reversed(newest))
+    if not isinstance(run, WorkflowRun):
+        raise CorruptEvent(f"{run.id}: its life is that of an action")
     return run

@@ -21,6 +21,7 @@ _WHY = {
     "newer_schema": "it was written by a later release",
     "unknown_topic": "this release does not know its kind: a later one may",
     "corrupt": "it is damaged",
+    "out_of_place": "it does not follow what is before it",
 }
 
 

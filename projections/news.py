@@ -10,6 +10,7 @@ from domain.events import RecordedEvent
 from domain.identity import is_run_id
 from domain.lifecycle import ENDED, STATUS_AFTER, Status
 from domain.ports import News
+from domain.unreadable import replayed
 from projections.status import response_of
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def news_as_of(life: Iterable[RecordedEvent], version: int) -> News | None:
     """The news that the event `version` brought, whatever came after it; None where it brought none."""
     action: Any = None
     for event in life:
-        action = event.mutate(action)
+        action = replayed(action, (event,))
         if event.originator_version == version:
             return news_of(action) if is_told(event.life.value) else None
     return None

@@ -37,17 +37,19 @@ Look: TypeAlias = Callable[[Sequence[str]], Anew]
 class Comparison:
     """What the new rows say against those that lists were read from.
 
-    `missing` were not there, `changed` said something else, `stray` were there without an action.
+    `missing` were not there, `changed` said something else, `stray` were there without an action. `untold` were only
+    there, though their action is in the ledger: nothing had told of it, and they were made good.
     """
 
     rows: int = 0
     missing: int = 0
     changed: int = 0
     stray: int = 0
+    untold: int = 0
 
     @property
     def agrees(self) -> bool:
-        return not (self.missing or self.changed or self.stray)
+        return not (self.missing or self.changed or self.stray or self.untold)
 
     def as_dict(self) -> dict[str, int]:
         """Plain JSON values."""
@@ -59,7 +61,8 @@ class Standing:
     """How the rows stand to the ledger. `rows` and `actions` may be None where the store cannot tell at once.
 
     `missing` actions have no row, `stray` rows no action, and `ahead` are rows that say more than the action does;
-    `unsearchable` rows were written by an earlier release, which did not say by what they are found.
+    `unsearchable` rows were written by an earlier release, which did not say by what they are found; `unreadable` ones
+    are in no list, because somebody damaged them.
     `behind` commits are in no row yet, the oldest of them for `lag_s` seconds. `within_s` is how far back was looked,
     None where that is all there is.
     """
@@ -72,13 +75,14 @@ class Standing:
     stray: int = 0
     ahead: int = 0
     unsearchable: int = 0
+    unreadable: int = 0
     within_s: float | None = None
     is_rebuilt: bool = field(default=False)
     """Whether a rebuild is under way, or was interrupted."""
 
     @property
     def is_well(self) -> bool:
-        return not (self.missing or self.behind or self.stray or self.ahead or self.unsearchable)
+        return not any((self.missing, self.behind, self.stray, self.ahead, self.unsearchable, self.unreadable))
 
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON values."""

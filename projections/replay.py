@@ -22,6 +22,7 @@ from domain.errors import LedgerError
 from domain.events import Archived, RecordedEvent
 from domain.journal import Damaged, Journal, Life, Span
 from domain.ledger import ActionMapper
+from domain.unreadable import replayed
 from domain.workflow import WorkflowRun
 
 _MAPPER = ActionMapper(JSONTranscoder())
@@ -61,10 +62,7 @@ class Story:
     @property
     def standing(self) -> Action | WorkflowRun:
         """What the events have made of it. Raises what a stored event deserves (LedgerError)."""
-        standing: Any = None
-        for event in self.events:
-            standing = event.mutate(standing)
-        return cast("Action | WorkflowRun", standing)
+        return cast("Action | WorkflowRun", replayed(None, self.events))
 
 
 class Projection(Protocol):

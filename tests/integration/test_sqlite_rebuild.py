@@ -148,7 +148,7 @@ def test_it_can_be_done_again_and_again_and_whoever_opens_the_file_finds_nothing
         ),
         pytest.param(
             "INSERT INTO actions (action_id, version, status, action_type, born, updated, searchable)"
-            " VALUES ('act_stray', 1, 'failed', 'greet', '', '', 1)",
+            " SELECT 'act_stray', 1, 'failed', 'greet', born, updated, 1 FROM actions WHERE rowid_ = 3",
             {"rows": 31, "actions": 30, "stray": 1},
             Comparison(30, stray=1),
             id="stray",

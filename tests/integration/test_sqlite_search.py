@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -200,3 +201,86 @@ def test_a_commit_that_changes_no_key_writes_no_index_of_one(tmp_path: Path) -> 
 
 def _keys_of(row: ActionView) -> dict[str, Any]:
     return {key: getattr(row, key) for key in KEYS if key not in ("status", "action_type")}
+
+
+# -- rows that somebody damaged ---------------------------------------------------------------------------------------
+
+DAMAGES = {
+    "a birth that is no time": ("born", "'never'"),
+    "a birth that is none of the calendar": ("born", "'2026-02-31T12:00:00.000000Z'"),
+    "a birth in other words": ("born", "'2026-03-01 12:00'"),
+    "a birth without a zone": ("born", "'2026-03-01T12:00:03.000000'"),
+    "a birth in bytes": ("born", "X'00FF'"),
+    "a birth that is a number": ("born", "0"),
+    "a change that is no time": ("updated", "''"),
+    "what is due at no time": ("due_at", "'0'"),
+    "what is due in bytes": ("due_at", "X'30'"),
+    "a version that is a word": ("version", "'newest'"),
+    "a version in halves": ("version", "1.5"),
+    "a status in bytes": ("status", "X'6661696C6564'"),
+    "a type in bytes": ("action_type", "X'00'"),
+    "a holder in bytes": ("holder", "X'00'"),
+    "a subject in bytes": ("subject", "X'00'"),
+    "an error in bytes": ("error", "X'00'"),
+    "a subject that is no text": ("subject", "CAST(X'FF' AS TEXT)"),
+    "a type that is no text": ("action_type", "CAST(X'FF' AS TEXT)"),
+}
+TOLD_BY_STATUS = set(DAMAGES) - {"a subject that is no text", "a type that is no text"}
+DAMAGED, OTHERS = "act_00000002", ["act_00000003", "act_00000001", "act_00000000"]
+
+
+@pytest.mark.parametrize("what", DAMAGES)
+def test_a_damaged_row_is_named_and_hides_no_other(what: str, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    column, value = DAMAGES[what]
+    path = tmp_path / "ledger.db"
+    with closing(SQLiteRecorder(str(path))) as recorder, closing(apsw.Connection(str(path))) as by_hand:
+        for number in range(4):
+            due_at = NOON + timedelta(seconds=number)
+            recorder.insert_events(
+                commit(f"act_{number:08}", 1), view=replace(row(number), due_at=due_at, version=1, agent="agent1")
+            )
+        by_hand.execute(f"UPDATE actions SET {column} = {value} WHERE action_id = ?", (DAMAGED,))
+        assert [one.action_id for one in recorder.views(None, 3)] == OTHERS
+        assert [one.action_id for one in recorder.views(None, 3, oldest_first=True)] == OTHERS[::-1]
+        assert DAMAGED not in [one.action_id for one in recorder.views("succeeded", 9)]
+        assert all(DAMAGED in line for line in caplog.messages)
+        assert all("execution-agent views rebuild" in line for line in caplog.messages)
+        assert len(caplog.messages) >= 2
+        first = recorder.find(Search({"agent": "agent1"}), 2)
+        assert [one.action_id for one in first.rows] == OTHERS[:2]
+        rest = recorder.find(Search({"agent": "agent1"}), 2, first.after)
+        assert [one.action_id for one in rest.rows] == OTHERS[2:]
+        assert sum(count.count for count in recorder.counts(None, None)) in {3, 4}
+        due = [place.action_id for place in recorder.line(NOON + timedelta(hours=1), 4)]
+        assert [action_id for action_id in due if action_id != DAMAGED] == OTHERS[::-1]
+        standing = recorder.upkeep().standing(recorder.journal(), NOON)
+        assert standing.unreadable == (what in TOLD_BY_STATUS)
+        assert not standing.unreadable or not standing.is_well
+
+
+@pytest.mark.parametrize("value", ["'newest'", "1.5", "X'00'"])
+def test_a_row_without_a_version_gives_way_to_one_that_has_it(value: str, tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    with closing(SQLiteRecorder(str(path))) as recorder, closing(apsw.Connection(str(path))) as by_hand:
+        recorder.insert_events(commit("act_1", 1), view=view("act_1", 1))
+        by_hand.execute(f"UPDATE actions SET version = {value}")
+        assert recorder.views(None, 9) == []
+        recorder.upkeep().put([view("act_1", 1)])
+        assert recorder.views(None, 9) == [view("act_1", 1)]
+
+
+def test_a_search_goes_on_where_the_last_place_that_it_looks_at_is_damaged(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    with closing(filled(path, LOOKED_AT + 20)) as recorder, closing(apsw.Connection(str(path))) as by_hand:
+        by_hand.execute("UPDATE actions SET agent = 'agent1', action_type = 'send_email', status = 'succeeded'")
+        rows = "SELECT action_id FROM actions ORDER BY born DESC LIMIT 1 OFFSET ?"
+        last = by_hand.execute(rows, (LOOKED_AT - 1,)).get
+        by_hand.execute("UPDATE actions SET born = substr(born, 1, 20) || 'x' WHERE action_id = ?", (last,))
+        search, found, after = Search({"agent": "agent1", "action_type": "send_email"}), [], None
+        while True:
+            page = recorder.find(search, 200, after)
+            found += [one.action_id for one in page.rows]
+            after = page.after
+            if after is None:
+                break
+    assert sorted([*found, last]) == [f"act_{number:08}" for number in range(LOOKED_AT + 20)]

@@ -15,7 +15,7 @@ from domain.errors import CorruptEvent, UnreadableEvent
 from domain.events import ActionEvent, Validated
 from domain.ledger import ActionMapper
 from domain.lifecycle import Life
-from domain.unreadable import UnknownEvent, known_of, life_in
+from domain.unreadable import UnknownEvent, known_of, life_in, replayed
 from domain.upcasts import Upcasts
 from projections.history import history_of
 from tests.given import LEADING_TO, NOON, life_of
@@ -84,6 +84,21 @@ def test_what_is_known_is_what_was_before_it() -> None:
     assert known.unknown.originator_version == 4
     assert known_of(life).unknown is None
     assert known_of(life_in([NEWER], MAPPER)).as_of is None
+
+
+def test_of_one_that_says_what_cannot_be_nothing_is_taken_on() -> None:
+    by_pigeon = life_of(*LEADING_TO[Life.VALIDATED], ("attempted", {"delivery": "by_pigeon"}))
+    known = known_of(by_pigeon)
+    assert isinstance(known.as_of, Action)
+    assert (known.as_of.version, known.as_of.attempts, known.as_of.epoch) == (2, 0, None)
+    assert known.unknown is not None
+    assert (known.unknown.originator_version, known.unknown.problem) == (3, "out_of_place")
+
+
+def test_one_that_does_not_follow_is_named() -> None:
+    requested, _, attempted = life_of(*LEADING_TO[Life.ATTEMPTED])
+    with pytest.raises(CorruptEvent, match=f"^{requested.originator_id}: version 3 does not follow what is before it$"):
+        replayed(None, [requested, attempted])
 
 
 @for_all(
