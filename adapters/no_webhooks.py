@@ -23,10 +23,13 @@ class NoWebhooks:
     def check(self, target: WebhookTarget, headers: Mapping[str, str]) -> None:
         _refuse("webhook", "none are configured")
 
+    def body(self, target: WebhookTarget, payload: Mapping[str, Any]) -> object:
+        return payload
+
     def call(
         self,
         target: WebhookTarget,
-        payload: Mapping[str, Any],
+        body: object,
         *,
         headers: Mapping[str, str],
         effect_key: str,

@@ -137,12 +137,16 @@ class Declaration:
         variables = {name: _variable(name, entry, required=name in required) for name, entry in declared.items()}
         return cls(variables, _policy(document["email"], variables) if "email" in document else None)
 
-    def check(self, variables: Mapping[str, Any]) -> None:
-        """Raises MissingVariable or InvalidVariable; the details name everything that is wrong, up to a few."""
+    def check(self, variables: Mapping[str, Any], *, field: str = VARIABLES_FIELD) -> None:
+        """Raises MissingVariable or InvalidVariable; the details name everything that is wrong, up to a few.
+
+        `field` is where the variables stand in the request.
+        """
         if not isinstance(variables, Mapping):
-            raise unfit_variable(VARIABLES_FIELD, f"must be an object; it is {kind_of(variables)}")
-        missing = [self._missing(name) for name, variable in self.variables.items() if self._lacks(variables, name)]
-        invalid = [*islice(_faults(variables), MOST_DETAILS)] or [*self._mismatches(variables)]
+            raise unfit_variable(field, f"must be an object; it is {kind_of(variables)}")
+        lacking = (name for name in self.variables if self._lacks(variables, name))
+        missing = [self._missing(name, field) for name in lacking]
+        invalid = [*islice(_faults(variables, field), MOST_DETAILS)] or [*self._mismatches(variables, field)]
         details = (missing + invalid)[:MOST_DETAILS]
         summary = "; ".join(f"{detail.field} {detail.message}" for detail in details[:3])
         if missing:
@@ -153,15 +157,15 @@ class Declaration:
     def _lacks(self, variables: Mapping[str, Any], name: str) -> bool:
         return self.variables[name].required and name not in variables
 
-    def _missing(self, name: str) -> FieldError:
+    def _missing(self, name: str, field: str) -> FieldError:
         expected = _EXPECTED[self.variables[name].type]
-        return FieldError(f"{VARIABLES_FIELD}.{name}", Code.MISSING_VARIABLE, f"is required: {expected}")
+        return FieldError(f"{field}.{name}", Code.MISSING_VARIABLE, f"is required: {expected}")
 
-    def _mismatches(self, variables: Mapping[str, Any]) -> Iterator[FieldError]:
+    def _mismatches(self, variables: Mapping[str, Any], field: str) -> Iterator[FieldError]:
         for name, variable in self.variables.items():
             if name in variables and not variable.accepts(variables[name]):
                 reason = f"must be {_EXPECTED[variable.type]}; {_found(variables[name])}"
-                yield FieldError(f"{VARIABLES_FIELD}.{name}", Code.INVALID_VARIABLE, reason)
+                yield FieldError(f"{field}.{name}", Code.INVALID_VARIABLE, reason)
 
 
 def _found(value: object) -> str:
@@ -231,19 +235,19 @@ _ONE_WORD = (VariableType.STRING, VariableType.DATE, VariableType.NUMBER)
 """What can stand in a URI."""
 
 
-def _faults(variables: Mapping[str, Any]) -> Iterator[FieldError]:
+def _faults(variables: Mapping[str, Any], whole: str) -> Iterator[FieldError]:
     """What no template accepts: bad names, what is not JSON, and more than a message can hold."""
     for name in variables:
         if not isinstance(name, str) or not is_variable_name(name):
             reason = f"has the name {ascii(name)[:70]}; names are a letter, then letters, digits and _, but none of "
-            yield FieldError(VARIABLES_FIELD, Code.INVALID_VARIABLE, reason + ", ".join(sorted(_RESERVED)))
+            yield FieldError(whole, Code.INVALID_VARIABLE, reason + ", ".join(sorted(_RESERVED)))
             return
     characters = 0
-    for count, (field, value) in enumerate(_values(dict(variables), VARIABLES_FIELD, DEEPEST)):
+    for count, (field, value) in enumerate(_values(dict(variables), whole, DEEPEST)):
         characters += len(value) if isinstance(value, str) else 0
         if count > MOST_VALUES or characters > MOST_CHARACTERS:
             reason = f"may hold {MOST_VALUES} values and {MOST_CHARACTERS} characters, and holds more"
-            yield FieldError(VARIABLES_FIELD, Code.TOO_LARGE, reason)
+            yield FieldError(whole, Code.TOO_LARGE, reason)
             return
         if fault := _fault(value):
             yield FieldError(field, Code.INVALID_VARIABLE, fault)

@@ -17,6 +17,7 @@ They are the same in every locale. A value that a filter cannot take is refused,
 
 from __future__ import annotations
 
+import json
 import operator
 import re
 from collections.abc import Callable, Iterator
@@ -91,10 +92,14 @@ class Absent(StrictUndefined):
 
 
 class Rendering:
-    """One render of one file: what it may still spend, and where in its lists it stands."""
+    """One render of one file, or of all strings of one document: what it may still spend, and where in its lists it
+    stands. `field` is where the variables stand in the request; `kept` is the value of a placeholder that stands alone.
+    """
 
-    def __init__(self, *, one_line: bool) -> None:
+    def __init__(self, *, one_line: bool, field: str = VARIABLES_FIELD) -> None:
         self.one_line = one_line
+        self.field = field
+        self.kept: list[Any] = []
         self._left = MOST_WORK
         self._positions: dict[str, int] = {}
 
@@ -103,8 +108,8 @@ class Rendering:
         self._left -= work
         if self._left < 0:
             reason = "make the message too long; give shorter texts or lists"
-            details = [FieldError(VARIABLES_FIELD, Code.TOO_LARGE, reason)]
-            raise InvalidVariable(f"{VARIABLES_FIELD} {reason}", details=details)
+            details = [FieldError(self.field, Code.TOO_LARGE, reason)]
+            raise InvalidVariable(f"{self.field} {reason}", details=details)
 
     def each(self, items: list[Any], loop: str, cost: int) -> Iterator[Any]:
         """The items, each paid for when it is taken."""
@@ -115,16 +120,16 @@ class Rendering:
 
     def missing(self, place: Place) -> MissingVariable:
         """The refusal of a render that needs a value which is not there."""
-        field, reason = self._field(place), "is not there, and the template needs it here"
+        field, reason = self._path(place), "is not there, and the template needs it here"
         details = [FieldError(field, Code.MISSING_VARIABLE, reason)]
         return MissingVariable(f"{field} {reason}", details=details)
 
     def unfit(self, place: Place, reason: str) -> InvalidVariable:
         """The refusal of a render that cannot use a value."""
-        return unfit_variable(self._field(place), reason)
+        return unfit_variable(self._path(place), reason)
 
-    def _field(self, place: Place) -> str:
-        return ".".join([VARIABLES_FIELD, *(str(self._positions.get(part, part)) for part in place)])
+    def _path(self, place: Place) -> str:
+        return ".".join([self.field, *(str(self._positions.get(part, part)) for part in place)])
 
 
 class RenderingContext(Context):
@@ -274,6 +279,9 @@ def _size(value: Any) -> int:
     return 1 + len(value) if isinstance(value, str | list) else 1
 
 
+_encode = json.JSONEncoder(ensure_ascii=False).encode
+
+
 def _default(value: Any, _place: Place, other: Any, instead_of_empty: bool = False) -> Any:
     lacks = value is None or isinstance(value, Undefined) or (instead_of_empty and not value)
     return other if lacks else value
@@ -292,6 +300,17 @@ def _shown(context: RenderingContext, value: Any, place: Place) -> str:
     if rendering.one_line and not is_one_line(text):
         raise rendering.unfit(place, 'stands in the subject and must be one line, without tabs and without "=?"')
     return text
+
+
+@pass_context
+def _kept(context: RenderingContext, value: Any, place: Place) -> str:
+    """Keeps the value itself, of whatever type, and shows nothing."""
+    rendering = context.rendering
+    if isinstance(value, Undefined):
+        raise rendering.missing(place)
+    rendering.spend(len(_encode(value)))
+    rendering.kept.append(str(value) if isinstance(value, Markup) else value)
+    return ""
 
 
 @pass_context
@@ -336,7 +355,12 @@ FILTERS: dict[str, Callable[..., Any]] = {
 }
 """What a template may name."""
 
-SHOWN, EACH, COMPARED = "shown", "each", "compared"
+SHOWN, KEPT, EACH, COMPARED = "shown", "kept", "each", "compared"
 """What only the admitted tree names: the names are not in FILTERS, so no template can write them."""
 
-INNER_FILTERS: dict[str, Callable[..., Any]] = {SHOWN: _shown, EACH: _each, COMPARED: _metered(_compared)}
+INNER_FILTERS: dict[str, Callable[..., Any]] = {
+    SHOWN: _shown,
+    KEPT: _kept,
+    EACH: _each,
+    COMPARED: _metered(_compared),
+}

@@ -16,7 +16,7 @@ Dots and brackets look into JSON and nowhere else: `order.items` is the key `ite
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import chain
@@ -31,6 +31,7 @@ from adapters.template_filters import (
     EACH,
     FILTERS,
     INNER_FILTERS,
+    KEPT,
     SHOWN,
     Absent,
     Place,
@@ -79,14 +80,26 @@ class CompiledTemplate:
 
     def render(self, variables: Mapping[str, Any]) -> str:
         """The text. The variables have been checked. Raises InvalidVariable or MissingVariable."""
-        rendering = Rendering(one_line=self._one_line)
-        context = self._template.new_context(dict(variables))
-        assert isinstance(context, RenderingContext)
-        context.rendering = rendering
-        text = "".join(_paid(self._template.root_render_func(context), rendering))
+        text = _rendered(self._template, variables, Rendering(one_line=self._one_line))
         if self._one_line and not is_one_line(text):
             raise unusable_template('the subject must be one line, without tabs and without "=?"')
         return text
+
+
+class CompiledString:
+    """One string of a JSON document, ready to render any number of times, by any number of threads."""
+
+    def __init__(self, template: Template) -> None:
+        self._template = template
+
+    def render(self, variables: Mapping[str, Any], rendering: Rendering) -> Any:
+        """The text; where the string is one placeholder alone, its value, of whatever JSON type.
+
+        The variables have been checked. `rendering` pays for all strings of the document. Raises InvalidVariable or
+        MissingVariable.
+        """
+        text = _rendered(self._template, variables, rendering)
+        return rendering.kept.pop() if rendering.kept else text
 
 
 def compile_template(file: str, source: str, declared: Collection[str]) -> CompiledTemplate:
@@ -94,19 +107,37 @@ def compile_template(file: str, source: str, declared: Collection[str]) -> Compi
 
     Raises InvalidTemplate, which says the line and what to write instead.
     """
+    template = _compiled(file, source, _Admission(file, declared, "template.json").template, name=file)
+    return CompiledTemplate(template, one_line=file == "subject.txt")
+
+
+def compile_string(place: str, source: str, declared: Collection[str]) -> CompiledString:
+    """Checks and compiles one string of a document; `place` is its dotted path. Raises InvalidTemplate."""
+    return CompiledString(_compiled(place, source, _Admission(place, declared, "variables").string, name=None))
+
+
+def _compiled(
+    place: str, source: str, admitted: Callable[[nodes.Template], nodes.Template], *, name: str | None
+) -> Template:
     environment = _environment()
     try:
-        tree = _Admission(file, declared).template(environment.parse(source))
+        tree = admitted(environment.parse(source))
         tree.set_environment(environment)
-        code = environment.compile(tree, name=file, filename=file)
+        code = environment.compile(tree, name=name, filename=place)
     except TemplateSyntaxError as error:
-        raise unusable_template(f"{file}, line {error.lineno}: {error.message}") from None
+        raise unusable_template(f"{place}, line {error.lineno}: {error.message}") from None
     except RecursionError:
-        raise unusable_template(f"{file} is nested too deeply") from None
+        raise unusable_template(f"{place} is nested too deeply") from None
     except (ValueError, OverflowError) as error:  # a literal that Python itself refuses, such as 5000 digits
-        raise unusable_template(f"{file}: {error}") from None
-    template = Template.from_code(environment, code, environment.globals)
-    return CompiledTemplate(template, one_line=file == "subject.txt")
+        raise unusable_template(f"{place}: {error}") from None
+    return Template.from_code(environment, code, environment.globals)
+
+
+def _rendered(template: Template, variables: Mapping[str, Any], rendering: Rendering) -> str:
+    context = template.new_context(dict(variables))
+    assert isinstance(context, RenderingContext)
+    context.rendering = rendering
+    return "".join(_paid(template.root_render_func(context), rendering))
 
 
 class _Environment(ImmutableSandboxedEnvironment):
@@ -161,16 +192,27 @@ class _Scope:
 
 
 class _Admission:
-    """Builds the checked tree of one file. What has no case here is refused."""
+    """Builds the checked tree of one file, or of one string. What has no case here is refused."""
 
-    def __init__(self, file: str, declared: Collection[str]) -> None:
+    def __init__(self, file: str, declared: Collection[str], declared_in: str) -> None:
         self._file = file
         self._declared = declared
+        self._declared_in = declared_in
         self._admitted = 0
 
     def template(self, tree: nodes.Template) -> nodes.Template:
         scope = _Scope({name: (name,) for name in self._declared})
         return nodes.Template(self._block(tree.body, scope), lineno=1)
+
+    def string(self, tree: nodes.Template) -> nodes.Template:
+        """The same, but that a placeholder which stands alone keeps its value."""
+        match tree.body:
+            case [nodes.Output(nodes=[only])] if not isinstance(only, nodes.TemplateData):
+                scope = _Scope({name: (name,) for name in self._declared})
+                value = self._inner(KEPT, self._expression(only, scope), self._place(only, scope))
+                return nodes.Template([nodes.Output([value], lineno=only.lineno)], lineno=1)
+            case _:
+                return self.template(tree)
 
     # Statements
 
@@ -273,7 +315,7 @@ class _Admission:
     def _name(self, node: nodes.Name, scope: _Scope) -> nodes.Name:
         if node.name not in scope.places:
             known = ", ".join(sorted(scope.places)[:20]) or "none"
-            raise self._refused(node, f"{node.name[:64]!a} is not declared in template.json; declared: {known}")
+            raise self._refused(node, f"{node.name[:64]!a} is not declared in {self._declared_in}; declared: {known}")
         return nodes.Name(node.name, "load", lineno=node.lineno)
 
     def _filter(self, node: nodes.Filter, scope: _Scope) -> nodes.Expr:

@@ -1,7 +1,7 @@
 """A configured webhook hears what becomes of actions: one signed call each, whose `webhook-id` is the event's id.
 
 The body is that of Standard Webhooks: `{"type": "Action Succeeded", "timestamp": ..., "data": {...}}`, and the data are
-the response and `event_id`.
+the response and `event_id`. A target with a template gets what that makes of `type`, `timestamp` and `data`.
 """
 
 from __future__ import annotations
@@ -10,8 +10,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from domain.canonical import canonical
+from domain.errors import Refused
 from domain.instant import to_text
-from domain.outcome import Failure, Retry, Succeeded
+from domain.outcome import Failure, Permanent, Retry, Succeeded
 from domain.ports import Clock, News, Webhooks
 
 LEAST_TIME = 0.5
@@ -34,9 +35,13 @@ class WebhookAnnouncer:
     def _call(self, news: News, time_left: float) -> Failure | None:
         if time_left < LEAST_TIME:
             return Retry("out_of_time", f"webhook {self._target.name}: there was no time left to call it")
+        try:
+            body = self._webhooks.body(self._target, _payload(news))
+        except Refused as refusal:
+            return Permanent(str(refusal.code), f"webhook {self._target.name}: {refusal.message}")
         outcome = self._webhooks.call(
             self._target,
-            _body(news),
+            body,
             headers={},
             effect_key=news.event_id,
             at=self._clock.now(),
@@ -45,7 +50,7 @@ class WebhookAnnouncer:
         return None if isinstance(outcome, Succeeded) else outcome
 
 
-def _body(news: News) -> Mapping[str, Any]:
+def _payload(news: News) -> Mapping[str, Any]:
     data = {**news.response, "result": _sendable(news.response["result"]), "event_id": news.event_id}
     return {"type": news.title, "timestamp": to_text(news.at), "data": data}
 

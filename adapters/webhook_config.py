@@ -11,8 +11,9 @@
 
 Only `url` is required. `undo` names the target that takes the call back. `secret` is one of Standard Webhooks, `whsec_`
 and 16 to 64 bytes in base64, best 24 or more; or a list of them, the newest first, of which each signs: so a receiver
-may change over when it likes. `limits` are what the target bears. What a text may say for a value that stands elsewhere
-is told in `adapters.webhook_receiver`.
+may change over when it likes. `limits` are what the target bears. `template` makes the body of a call out of an
+action's payload, as `adapters.webhook_template` tells it; without one the payload is the body. What a text may say for
+a value that stands elsewhere is told in `adapters.webhook_receiver`.
 The entry `*` is about URLs that an action brings itself. They are refused unless it allows them; `allow_hosts` then
 narrows them from any public host to exact names and `*.` with all names below.
 """

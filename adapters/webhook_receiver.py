@@ -12,7 +12,7 @@ import base64
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Literal, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
@@ -23,6 +23,9 @@ from domain.errors import ConfigurationError
 from domain.gate import MOST_PAUSE, Limits
 from domain.ports import WebhookTarget
 from domain.validators.call_webhook import unfit_to_configure
+
+if TYPE_CHECKING:
+    from adapters.webhook_template import WebhookTemplate
 
 LONGEST_TIMEOUT = 900.0
 """Seconds; no Lambda lives longer."""
@@ -62,6 +65,7 @@ class Receiver:
     header_names: frozenset[str] = frozenset()
     references: tuple[str, ...] = ()
     undo: str | None = None
+    template: WebhookTemplate | None = None
 
 
 # --- an entry -------------------------------------------------------------------------------------------------------
@@ -104,6 +108,7 @@ class TargetEntry(Entry):
     allow_private_network: bool = False
     undo: str | None = None
     limits: LimitsEntry | None = None
+    template: dict[str, Any] | None = None
 
 
 E = TypeVar("E", bound=Entry)
@@ -133,13 +138,22 @@ def receiver_of(name: str, entry: object, environ: Mapping[str, str]) -> Receive
         raise ConfigurationError(f"webhook {name[:64]!r}: a name matches {_NAME.pattern}")
     texts = _Texts(name, environ, lambda _: _SEALED)
     given = read_entry(TargetEntry, name, texts.of(entry, ""))
+    template = _template(name, given)
     return Receiver(
-        target=WebhookTarget(name, given.method, given.deduplicates, given.timeout_s, _limits(given)),
+        target=WebhookTarget(
+            name,
+            given.method,
+            given.deduplicates,
+            given.timeout_s,
+            _limits(given),
+            template.sha256 if template else None,
+        ),
         opened=_opener(name, entry, given, texts),
         reach=Reach(allow_http=given.allow_http, allow_private_network=given.allow_private_network),
         header_names=_header_names(name, given),
         references=tuple(texts.secrets),
         undo=given.undo,
+        template=template,
     )
 
 
@@ -172,6 +186,15 @@ def _limits(given: TargetEntry) -> Limits | None:
         return None
     limits = given.limits
     return Limits(limits.per_second, limits.at_once, limits.failures, limits.pause_s)
+
+
+def _template(name: str, given: TargetEntry) -> WebhookTemplate | None:
+    if given.template is None:
+        return None
+    # Imported here: most targets are sent the payload as it is.
+    from adapters.webhook_template import read_template
+
+    return read_template(name, given.template)
 
 
 def _header_names(name: str, given: TargetEntry) -> frozenset[str]:
@@ -212,6 +235,11 @@ def _longest_first(texts: set[str]) -> tuple[str, ...]:
 # --- what a text stands for -----------------------------------------------------------------------------------------
 
 
+def has_place_for_a_value(text: str) -> bool:
+    """Whether a variable or a secret would be put into this text."""
+    return _VALUE.search(text) is not None
+
+
 class _Texts:
     """Puts values in the places of `${...}`, all in one go: what a value says is not read once more."""
 
@@ -230,7 +258,9 @@ class _Texts:
         yield from self.secrets.values()
 
     def of(self, value: object, place: str) -> object:
-        """`place` is the dotted path of the value."""
+        """`place` is the dotted path of the value. A template stays as it is: no value may be read as one."""
+        if place == "template":
+            return value
         if isinstance(value, str):
             return self._text(value, place)
         if isinstance(value, dict):

@@ -97,10 +97,18 @@ class Webhooks:
         """Whether an action may bring these headers to this target. Raises Refused (invalid_parameters)."""
         check_headers(headers, configured=self._receiver_of(target).header_names)
 
+    def body(self, target: WebhookTarget, payload: Mapping[str, Any]) -> object:
+        """What a call says: what the target's template makes of the payload, or the payload itself.
+
+        Raises MissingVariable or InvalidVariable.
+        """
+        template = self._receiver_of(target).template
+        return payload if template is None else template.body(payload)
+
     def call(
         self,
         target: WebhookTarget,
-        payload: Mapping[str, Any],
+        body: object,
         *,
         headers: Mapping[str, str],
         effect_key: str,
@@ -111,7 +119,7 @@ class Webhooks:
         receiver, deadline = self._receiver_of(target), Deadline(timeout, self._monotonic)
         try:
             self.check(target, headers)
-            body = canonical(dict(payload))
+            content = canonical(body)
             private = receiver.opened(lambda reference: self._secrets.value(reference, timeout=deadline.left()))
             time_left = deadline.left()
         except Refused as refusal:
@@ -122,7 +130,7 @@ class Webhooks:
             return Retry("timeout", f"webhook {target.name}: the deadline passed before anything was sent")
         except (TypeError, ValueError):
             return Permanent(Code.INVALID_PARAMETERS, "the payload has no form in JSON")
-        request = Request(target.method, private.url, _headers(private, headers, body, effect_key, at), body)
+        request = Request(target.method, private.url, _headers(private, headers, content, effect_key, at), content)
         return self._send(request, receiver, private, at, time_left)
 
     def _send(self, request: Request, receiver: Receiver, private: Private, at: datetime, timeout: float) -> Outcome:

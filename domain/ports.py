@@ -158,6 +158,8 @@ class WebhookTarget:
     deduplicates: bool
     timeout: float
     limits: Limits | None = None
+    template_sha256: str | None = None
+    """In hex, where the target has a template that makes the bodies of its calls."""
 
 
 class Webhooks(Protocol):
@@ -175,10 +177,17 @@ class Webhooks(Protocol):
         """Whether an action may bring these headers to this target. Raises Refused (invalid_parameters)."""
         ...
 
+    def body(self, target: WebhookTarget, payload: Mapping[str, Any]) -> object:
+        """The JSON value that a call says: what the target's template makes of the payload, or the payload itself.
+
+        Raises MissingVariable or InvalidVariable.
+        """
+        ...
+
     def call(
         self,
         target: WebhookTarget,
-        payload: Mapping[str, Any],
+        body: object,
         *,
         headers: Mapping[str, str],
         effect_key: str,

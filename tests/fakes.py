@@ -107,7 +107,10 @@ class FakeWebhooks:
     def check(self, target: WebhookTarget, headers: Mapping[str, str]) -> None:
         pass
 
-    def call(self, target: WebhookTarget, payload: Mapping[str, Any], **_: Any) -> Outcome:
+    def body(self, target: WebhookTarget, payload: Mapping[str, Any]) -> object:
+        return payload
+
+    def call(self, target: WebhookTarget, body: object, **_: Any) -> Outcome:
         return Succeeded({"status": 200})
 
 

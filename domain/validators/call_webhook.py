@@ -44,7 +44,8 @@ class CallWebhookParameters(Parameters):
         default=None, description="The address itself, where the configuration allows it. Give either this or webhook."
     )
     payload: Personal[dict[str, Any]] = Field(
-        description="The object that the target is sent, as JSON.", examples=[{"account": "ACME-1"}]
+        description="The object that the target is sent as JSON, or the variables of the target's template.",
+        examples=[{"account": "ACME-1"}],
     )
     headers: Secret[dict[str, str]] = Field(
         default_factory=dict,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from domain.base_action import Attempt, BaseAction, Compensation, Done, Intent, Prepared
 from domain.errors import FieldError, Refused, UnsafeTarget
@@ -23,17 +24,18 @@ class CallWebhook(BaseAction[CallWebhookParameters]):
     other_promises: ClassVar = {Delivery.IDEMPOTENT_BY_KEY: "its target says `deduplicates`"}
     correction = "Its target declares no `undo` target."
     subject = "parameters.webhook"
-    tells = technical("reference", "webhook", "method", "status", "truncated") | personal("body")
+    tells = technical("reference", "webhook", "method", "template_sha256", "status", "truncated") | personal("body")
 
     def prepare(
         self, parameters: CallWebhookParameters, intent: Intent, world: World
     ) -> Prepared[CallWebhookParameters]:
         target = self._target(parameters, world)
         world.webhooks.check(target, parameters.headers)
+        body, made_by = _body(parameters, target, intent, world)
         return Prepared(
             parameters,
-            work=target,
-            facts={"webhook": target.name, "method": target.method},
+            work=(target, body),
+            facts={"webhook": target.name, "method": target.method, **made_by},
             delivery=Delivery.IDEMPOTENT_BY_KEY if target.deduplicates else Delivery.AT_LEAST_ONCE,
             timeout=target.timeout,
             target=f"webhook:{target.name}",
@@ -57,12 +59,27 @@ class CallWebhook(BaseAction[CallWebhookParameters]):
         return Compensation(self.action_type, {"webhook": done.undo["webhook"], "payload": payload})
 
     def execute(self, prepared: Prepared[CallWebhookParameters], attempt: Attempt, world: World) -> Outcome:
-        parameters = prepared.parameters
+        target, body = prepared.work
         return world.webhooks.call(
-            prepared.work,
-            parameters.payload,
-            headers=parameters.headers,
+            target,
+            body,
+            headers=prepared.parameters.headers,
             effect_key=attempt.effect_key,
             at=attempt.at,
             timeout=attempt.timeout,
         )
+
+
+def _body(
+    parameters: CallWebhookParameters, target: WebhookTarget, intent: Intent, world: World
+) -> tuple[object, Mapping[str, Any]]:
+    """What the call says, and the facts on it where a template has made it.
+
+    Where an earlier call may have arrived, it is said again word for word, whatever the template is by now: under one
+    key a receiver expects one body.
+    """
+    if intent.earlier:
+        made_by = {name: intent.earlier[name] for name in ("template_sha256", "body") if name in intent.earlier}
+        return made_by.get("body", parameters.payload), made_by
+    body = world.webhooks.body(target, parameters.payload)
+    return body, {"template_sha256": target.template_sha256, "body": body} if target.template_sha256 else {}

@@ -1,4 +1,5 @@
-"""Webhooks: a receiver that takes every call, one that takes each once, and one that takes back."""
+"""Webhooks: a receiver that takes every call, one that takes each once, one with words of its own, and one that takes
+back."""
 
 from __future__ import annotations
 
@@ -94,4 +95,25 @@ class CallsReceiverThatDeduplicates(WebhookCase):
         return Means.RETRY if status == 401 else http_meaning(status)
 
 
-CASES = (CallsReceiver, CallsReceiverThatDeduplicates)
+class CallsReceiverWithWordsOfItsOwn(WebhookCase):
+    """It takes what its template makes of a payload, and nothing else."""
+
+    target: Mapping[str, Any] = {
+        "secret": "${HOOK_SECRET}",
+        "template": {
+            "variables": {"account": {"type": "string", "required": True}, "seats": "number"},
+            "body": {"note": {"title": "Renewal of {{ account }}", "seats": "{{ seats | default(none) }}"}},
+        },
+    }
+
+    @property
+    def name(self) -> str:
+        return "call_webhook, with a template"
+
+    def reply(self, request: Request) -> Answer:
+        if json.loads(request.body) != {"note": {"title": "Renewal of ACME-1", "seats": None}}:
+            return Answer(422)
+        return super().reply(request)
+
+
+CASES = (CallsReceiver, CallsReceiverThatDeduplicates, CallsReceiverWithWordsOfItsOwn)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adapters.template_language import MOST_NODES, compile_template
+from adapters.template_language import MOST_NODES, compile_string, compile_template
 from domain.errors import InvalidTemplate, InvalidVariable, MissingVariable, Refused
 from tests.template_files import ANY, refusal_of
 
@@ -442,3 +442,12 @@ def test_whatever_the_variables_are_a_template_renders_or_refuses(
 )
 def test_whatever_the_source_is_it_loads_or_is_refused(source: str) -> None:
     refusal_of(lambda: compile_template("body.txt", source, ANY))
+
+
+# --- strings of a document ------------------------------------------------------------------------------------------
+
+
+def test_what_does_not_load_in_a_file_does_not_load_in_a_string() -> None:
+    for source in REFUSED_SOURCES:
+        with pytest.raises(InvalidTemplate, match=r"^body\.a"):
+            compile_string("body.a", source, ANY)

@@ -109,3 +109,25 @@ def test_a_result_that_not_every_reader_reads_alike_is_replaced_by_a_note(value:
 def test_a_webhook_that_is_not_configured_is_refused_at_once() -> None:
     with pytest.raises(Refused, match="no webhook is called 'crm'"):
         WebhookAnnouncer("crm", NoWebhooks(), FakeClock())
+
+
+def test_a_target_with_a_template_hears_its_own_words() -> None:
+    template = {"variables": {"type": "string", "timestamp": "string", "data": "any"}, "body": "{{ data.action_id }}"}
+    heard, answer_to = announced(template)
+    assert (heard, answer_to) == ([b'"act_1"'], {})
+
+
+def test_a_template_that_makes_nothing_of_news_is_told_for_good() -> None:
+    heard, answer_to = announced({"variables": {"data": "any"}, "body": "{{ data }}"})
+    assert heard == []
+    assert isinstance(answer_to["act_1:5"], Permanent)
+    assert answer_to["act_1:5"].code == "invalid_variable"
+
+
+def announced(template: dict[str, Any]) -> tuple[list[bytes], Any]:
+    """What a receiver with this template was sent, and what the announcer answered."""
+    with Receiver(answers(answer(204))) as receiver:
+        entry = {"url": receiver.url(), "allow_http": True, "allow_private_network": True, "template": template}
+        webhooks = Webhooks(parse_config(json.dumps({"crm": entry}).encode(), {}), Client())
+        told = WebhookAnnouncer("crm", webhooks, SystemClock()).announce([news()], timeout=5.0)
+    return [delivery.body for delivery in receiver.deliveries], told
