@@ -85,6 +85,19 @@ class InputSpec:
         is_no_day = self.type is InputType.DATE and isinstance(value, str)
         return f"must be {_WANTED[self.type]}; {'this string is not' if is_no_day else f'it is {kind_of(value)}'}"
 
+    def value_of(self, text: str) -> Any:
+        """What somebody means who can write text alone: the text itself where one is declared, else the JSON that it
+        is, as far as it is some."""
+        if self.type in _TEXTS:
+            return text
+        try:
+            return json.loads(text)
+        except (ValueError, RecursionError):
+            return text
+
+
+_TEXTS = frozenset({InputType.STRING, InputType.DATE})
+
 
 _WANTED: Mapping[InputType, str] = {
     InputType.STRING: "a string",
@@ -307,6 +320,12 @@ def check_inputs(definition: Definition, given: Mapping[str, Any]) -> Mapping[st
     if problems:
         raise _refused(problems)
     return {spec.name: spec.default if plain.get(spec.name) is None else plain[spec.name] for spec in definition.inputs}
+
+
+def inputs_of(definition: Definition, texts: Mapping[str, str]) -> Mapping[str, Any]:
+    """The inputs that are given as texts, in the types that are declared. Nothing is checked yet."""
+    specs = {spec.name: spec for spec in definition.inputs}
+    return {name: specs[name].value_of(text) if name in specs else text for name, text in texts.items()}
 
 
 def _unknown(definition: Definition, given: Mapping[str, Any]) -> Iterator[FieldError]:

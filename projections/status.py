@@ -77,7 +77,8 @@ def _response_of_run(run: WorkflowRun) -> Response:
 def _result_of(action: Action) -> Mapping[str, Any] | None:
     """The result; where the request named fallbacks, `route` says which one won: 0 is the request's own.
 
-    What is held says by which rule, and what there is to decide on; what is taken back says by which action.
+    What is held says by which rule, and what there is to decide on; what is taken back says by which action, and who
+    has to see to it where that failed.
     """
     if action.status is Status.HELD and action.hold is not None:
         hold = action.hold
@@ -90,10 +91,19 @@ def _result_of(action: Action) -> Mapping[str, Any] | None:
             }
         }
     if action.compensation is not None:
-        return {**(action.result or {}), "compensation": action.compensation}
+        owner = {"owner": _owner_of(action)} if action.status is Status.COMPENSATION_FAILED else {}
+        return {**(action.result or {}), "compensation": action.compensation, **owner}
     if action.result is None or not action.fallbacks:
         return action.result
     return {"route": {"number": action.route, "action_type": action.asked["action_type"]}, **action.result}
+
+
+def _owner_of(action: Action) -> str | None:
+    """Who wanted it taken back; None where its workflow run did, without a person: then the run has an owner."""
+    from domain.workflow_tidings import BY_ITSELF
+
+    by = None if action.compensation_order is None else action.compensation_order.by
+    return None if action.workflow is not None and by == BY_ITSELF else by
 
 
 def refusal(error: Refused) -> Response:

@@ -22,11 +22,10 @@ from typing import Any, Protocol, cast
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from adapters.secrets import Secrets
-from domain.connections import Port, unknown_connection
+from domain.connections import SETTING, Port, unknown_connection
 from domain.errors import ConfigurationError, MalformedRequest
 from domain.json_text import read_text
 
-SETTING = "EXECUTION_AGENT_CONNECTIONS"
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 
 
@@ -119,7 +118,8 @@ class ConfiguredConnections:
         if name is None and len(fitting) == 1:
             (name,) = fitting
         if name is None or name not in fitting:
-            raise unknown_connection(port.__name__, name, tuple(fitting))
+            kinds = [kind for kind, told in KINDS.items() if port.__name__ in told.ports]
+            raise unknown_connection(port.__name__, name, tuple(fitting), kinds)
         return cast("Port", self._adapter(fitting[name]))
 
     def _adapter(self, connection: Connection) -> Any:

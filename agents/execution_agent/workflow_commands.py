@@ -3,7 +3,6 @@ acts of people: `cancel`, `pause`, `resume`, `undo`, `callback`."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
@@ -21,12 +20,15 @@ from domain.json_text import read_text
 from domain.workflow_standing import RunStatus
 
 WELL = frozenset({"scheduled", "running", "paused", "rolling_back", "completed"})
+NOTHING_LEFT = WELL | {"compensated"}
+"""Where it is as well that nothing is left of a run: somebody wanted its end."""
 
 RunId = Annotated[str, typer.Argument(metavar="RUN", help="The run's id: run_...")]
 
 File = Annotated[str, typer.Argument(metavar="FILE|-", help="The definition, YAML or JSON; - reads standard input.")]
 Inputs = Annotated[
-    list[str] | None, typer.Option("--input", metavar="NAME=VALUE", help="JSON where it is JSON, else text.")
+    list[str] | None,
+    typer.Option("--input", metavar="NAME=VALUE", help="Text where a string or a date is declared, else JSON."),
 ]
 
 app = typer.Typer(name="workflow", help="Runs of workflows: several actions, and what follows when one fails.")
@@ -53,11 +55,13 @@ def run(
 ) -> None:
     """Carry out the workflow that FILE defines; the files that it names are read beside it."""
     text, files = read_request(file, as_json), _folder_of(file)
-    given = dict(_input(one, as_json) for one in inputs or ())
-    _act(
-        as_json,
-        lambda agent: agent.start_workflow_run(text, given, files=files, idempotency_key=key, actor=actor, wait=wait),
-    )
+    texts = dict(_input(one, as_json) for one in inputs or ())
+
+    def start(agent: ExecutionAgent) -> dict[str, Any]:
+        given = agent.workflow_inputs(text, texts, files=files)
+        return agent.start_workflow_run(text, given, files=files, idempotency_key=key, actor=actor, wait=wait)
+
+    _act(as_json, start)
 
 
 @schedule_app.command("add")
@@ -69,8 +73,13 @@ def add_schedule(
 ) -> None:
     """Begin a run at each moment that the schedule in FILE tells, with these inputs."""
     text, files = read_request(file, as_json), _folder_of(file)
-    given = dict(_input(one, as_json) for one in inputs or ())
-    _act(as_json, lambda agent: agent.add_schedule(text, given, files=files, actor=actor))
+    texts = dict(_input(one, as_json) for one in inputs or ())
+
+    def add(agent: ExecutionAgent) -> dict[str, Any]:
+        given = agent.workflow_inputs(text, texts, files=files)
+        return agent.add_schedule(text, given, files=files, actor=actor)
+
+    _act(as_json, add)
 
 
 @schedule_app.command("list")
@@ -140,7 +149,7 @@ def list_runs(
 @app.command()
 def cancel(run_id: RunId, actor: Actor, reason: Reason, as_json: Json = False) -> None:
     """Begin no step any more; what runs ends, and what was done stands."""
-    _act(as_json, lambda agent: agent.cancel_run(run_id, actor=actor, reason=reason))
+    _act(as_json, lambda agent: agent.cancel_run(run_id, actor=actor, reason=reason), good=NOTHING_LEFT)
 
 
 @app.command()
@@ -158,7 +167,7 @@ def resume(run_id: RunId, actor: Actor, reason: Reason, as_json: Json = False) -
 @app.command()
 def undo(run_id: RunId, actor: Actor, reason: Reason, as_json: Json = False) -> None:
     """Take back what a run did, the last step first."""
-    _act(as_json, lambda agent: agent.undo_run(run_id, actor=actor, reason=reason), good=WELL | {"compensated"})
+    _act(as_json, lambda agent: agent.undo_run(run_id, actor=actor, reason=reason), good=NOTHING_LEFT)
 
 
 @app.command()
@@ -175,9 +184,7 @@ def callback(
     _act(as_json, lambda agent: agent.callback(token, brought))
 
 
-def _act(
-    as_json: bool, act: Callable[[ExecutionAgent], dict[str, Any]], *, good: frozenset[str] = WELL | {"compensated"}
-) -> None:
+def _act(as_json: bool, act: Callable[[ExecutionAgent], dict[str, Any]], *, good: frozenset[str] = WELL) -> None:
     with agent_of(as_json) as agent:
         told = act(agent)
     _tell(told, as_json)
@@ -196,11 +203,8 @@ def _folder_of(file: str) -> Path | None:
     return None if file == "-" else Path(file).parent
 
 
-def _input(text: str, as_json: bool) -> tuple[str, Any]:
+def _input(text: str, as_json: bool) -> tuple[str, str]:
     name, mark, value = text.partition("=")
     if not mark or not name:
         raise refused(as_json, "usage", f"--input is NAME=VALUE, not {text[:80]!r}", USAGE)
-    try:
-        return name, json.loads(value)
-    except ValueError:
-        return name, value
+    return name, value

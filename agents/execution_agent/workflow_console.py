@@ -12,6 +12,9 @@ from rich.tree import Tree
 from agents.execution_agent.console import COLOURS, one_line, say
 from agents.execution_agent.workflow_marks import MARKS
 
+WIDEST = 2_000
+"""Columns of the line of a step."""
+
 
 def tell(told: Mapping[str, Any]) -> None:
     """Where a run stands, its graph, and what a person has to know of it."""
@@ -42,7 +45,8 @@ def draw(told: Mapping[str, Any]) -> None:
         parent = next((need for need in reversed(step["needs"]) if need in branches), None)
         others = [need for need in step["needs"] if need != parent]
         branches[step["id"]] = (root if parent is None else branches[parent]).add(_line(step, others))
-    Console(soft_wrap=True).print(root)
+    # A tree cuts off what is wider than the console, and somebody will want to copy an id.
+    Console(soft_wrap=True, width=WIDEST).print(root)
 
 
 def _line(step: Mapping[str, Any], others: Sequence[str]) -> Text:

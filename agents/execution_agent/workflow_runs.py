@@ -108,6 +108,19 @@ class WorkflowRuns:
         told = (self.workflow_status(row["action_id"]) for row in rows)
         return [one for one in told if one["schedule"] is not None]
 
+    def workflow_inputs(
+        self, definition_text: bytes | str, texts: Mapping[str, str], *, files: Files | None = None
+    ) -> dict[str, Any]:
+        """Inputs that somebody wrote as texts, as a run of the definition takes them: text where a string or a date is
+        declared, else the JSON that it is. They are not checked, and left alone where the definition cannot be read:
+        whoever starts the run is told. Raises ConfigurationError."""
+        from domain.workflow_definition import inputs_of
+
+        try:
+            return dict(inputs_of(self._definition(definition_text, files), texts))
+        except Refused:
+            return dict(texts)
+
     def _definition(self, text: bytes | str, files: Files | None) -> Definition:
         """Raises InvalidDefinition, ConfigurationError."""
         from handlers.workflows.reading import read_definition

@@ -41,6 +41,8 @@ MOST_LEVELS = 5
 """Workflows within one another, the outermost included."""
 MOST_FILES = 50
 """Definitions that one of them starts, at any depth."""
+MOST_STEPS = 10_000
+"""Steps of a workflow and of all that it starts, each time that it does: a few small files can mean very many."""
 
 
 def read_definition(
@@ -75,6 +77,8 @@ class _Reader:
         stored = _canonical(document, needs, there, chain[-1])
         if len(canonical(stored)) > MAX_BYTES:
             raise InvalidDefinition([Problem(1, "", f"a definition has at most {MAX_BYTES} bytes as JSON")])
+        if _steps_of(stored) > MOST_STEPS:
+            raise InvalidDefinition([Problem(1, "", f"with all that it starts, it has at most {MOST_STEPS:,} steps")])
         return definition_of(stored)
 
     def _pinned(self, reference: str, chain: tuple[str, ...]) -> Definition | str:
@@ -112,6 +116,12 @@ _TOO_DEEP = f"workflows start one another at most {MOST_LEVELS} levels deep, the
 
 def _levels_of(document: Mapping[str, Any]) -> int:
     return 1 + max(map(_levels_of, document.get("workflows", {}).values()), default=0)
+
+
+def _steps_of(document: Mapping[str, Any]) -> int:
+    """Of a canonical document, with those of the workflows that it starts."""
+    starts = {pinned: _steps_of(started) for pinned, started in document.get("workflows", {}).items()}
+    return sum(1 + starts.get(step.get("workflow"), 0) for step in document["steps"])
 
 
 def _references_in(document: Mapping[str, Any]) -> list[str]:

@@ -21,9 +21,23 @@ AUDIENCE = "https://login.salesforce.com"
 KEY_FIELD = "Execution_Key__c"
 NUMBER_FIELD = "Customer_Number__c"
 FIELDS = {
-    "Contact": {"FirstName", "LastName", "Email", "Title", "Age__c", "OptedIn__c", KEY_FIELD, NUMBER_FIELD},
+    "Account": {"Name", "Plan__c", "Renewal_At_Risk__c", "Renewal_Risk__c", KEY_FIELD},
+    "Contact": {
+        "FirstName",
+        "LastName",
+        "Email",
+        "Title",
+        "Age__c",
+        "OptedIn__c",
+        "AccountId",
+        KEY_FIELD,
+        NUMBER_FIELD,
+    },
+    "Task": {"Subject", "WhatId", "ActivityDate", "Priority", KEY_FIELD},
     "Note__c": {"Body__c"},
 }
+REQUIRED = {"Account": "Name", "Contact": "LastName"}
+ID_PREFIXES = {"Account": "001", "Contact": "003", "Task": "00T", "Note__c": "a01"}
 EXTERNAL_IDS = {KEY_FIELD, NUMBER_FIELD}
 ROOT = "/services/data/v64.0/sobjects/"
 TOKEN_PATH = "/services/oauth2/token"
@@ -68,7 +82,7 @@ class SalesforceDouble(CrmDouble):
 
     def next_id(self, object_name: str) -> str:
         self._count += 1
-        return f"{'003' if object_name == 'Contact' else 'a01'}Hs{self._count:010}AAA"
+        return f"{ID_PREFIXES[object_name]}Hs{self._count:010}AAA"
 
     def end_sessions(self) -> None:
         """Tokens that were handed out are good no more."""
@@ -208,8 +222,8 @@ class SalesforceDouble(CrmDouble):
         return self._created(name, {field: value}, values, created=True)
 
     def _created(self, name: str, key: dict[str, Any], values: dict[str, Any], **more: Any) -> Reply:
-        if name == "Contact" and not values.get("LastName"):
-            raise Refuses(400, "REQUIRED_FIELD_MISSING", "Required fields are missing: [LastName]")
+        if name in REQUIRED and not values.get(REQUIRED[name]):
+            raise Refuses(400, "REQUIRED_FIELD_MISSING", f"Required fields are missing: [{REQUIRED[name]}]")
         row = Row(self.next_id(name), dict(key))
         self._write(name, row, values)
         self.objects[name][row.id] = row

@@ -340,3 +340,24 @@ def test_any_inputs_are_complete_and_of_their_types_or_refused(given_inputs: dic
     assert [*inputs] == [spec.name for spec in definition.inputs]
     for spec in definition.inputs:
         assert inputs[spec.name] is None or spec.flaw_in(inputs[spec.name]) is None
+
+
+@pytest.mark.parametrize(
+    ("declared", "text", "meant"),
+    [
+        ("string", "1234", "1234"),
+        ("string", "true", "true"),
+        ("string", '"Acme"', '"Acme"'),
+        ("date", "2026", "2026"),
+        ("integer", "7", 7),
+        ("number", "0.5", 0.5),
+        ("boolean", "true", True),
+        ("array", '["a"]', ["a"]),
+        ("object", '{"a": 1}', {"a": 1}),
+        ("object", "[" * 100_000, "[" * 100_000),
+        ("integer", "many", "many"),
+    ],
+)
+def test_what_is_written_as_text_is_read_as_it_is_declared(declared: str, text: str, meant: object) -> None:
+    found = InputSpec("it", InputType(declared)).value_of(text)
+    assert (type(found), found) == (type(meant), meant)

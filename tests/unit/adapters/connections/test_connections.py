@@ -19,6 +19,7 @@ from domain.crm import Crm
 from domain.errors import ConfigurationError, Refused
 from domain.workflows import Workflows
 
+EXAMPLES = Path(__file__).parents[4] / "examples"
 CANARY = "canary-c9f0f895fb98ab9159f51fd0297e236d"
 SLACK: dict[str, Any] = {"kind": "slack", "token": "env:TOKEN", "channels": {"renewals": "C0RENEWALS"}}
 TEAMS: dict[str, Any] = {"kind": "teams", "url": "env:TEAMS"}
@@ -217,6 +218,11 @@ def test_an_entry_of_a_kind_is_closed_and_frozen(kind: str) -> None:
     assert model.model_config["hide_input_in_errors"] is True
 
 
+@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("connections-*.json")), ids=lambda path: path.stem)
+def test_the_examples_are_sound_files(path: Path) -> None:
+    ConfiguredConnections.from_file(path, Secrets({}))
+
+
 # -- asking for one ---------------------------------------------------------------------------------------------------
 
 
@@ -243,14 +249,28 @@ def test_of_several_one_must_be_named() -> None:
 
 def test_one_that_cannot_do_it_is_as_good_as_none() -> None:
     there = connections(workspace=SLACK, cards=TEAMS)
-    assert refusal(there, Chat, "cards") == "no connection 'cards' for Chat; there are: workspace"
-    assert refusal(there, Crm, "workspace").startswith("no connection 'workspace' for Crm; none is configured")
+    assert refusal(there, Chat, "cards") == "no connection 'cards' of kind slack or slack_webhook; there are: workspace"
+    assert refusal(there, Crm, "workspace").startswith("no connection 'workspace' of kind hubspot or salesforce is in")
 
 
-@pytest.mark.parametrize("there", [connections(), NoConnections()])
-def test_where_there_is_none_the_setting_is_named(there: Any) -> None:
-    assert "set EXECUTION_AGENT_CONNECTIONS" in refusal(there, Workflows)
-    assert "set EXECUTION_AGENT_CONNECTIONS" in refusal(there, Workflows, "flows")
+def test_where_the_file_has_none_that_can_do_it_the_kinds_are_named_that_could() -> None:
+    there = connections(workspace=SLACK)
+    assert refusal(there, Cards) == "no connection of kind teams is in the file of EXECUTION_AGENT_CONNECTIONS"
+    assert refusal(there, Crm).startswith("no connection of kind hubspot or salesforce is in the file")
+
+
+def test_what_no_kind_can_do_is_called_as_its_action_type_calls_it() -> None:
+    class FaxMachine:
+        """What somebody's own action type asks for."""
+
+    assert refusal(connections(workspace=SLACK), FaxMachine).startswith("no connection for FaxMachine is in the file")
+
+
+def test_where_there_is_no_file_the_setting_is_named() -> None:
+    assert refusal(NoConnections(), Workflows) == "no connection is configured; set EXECUTION_AGENT_CONNECTIONS"
+    assert refusal(NoConnections(), Workflows, "flows") == (
+        "no connection 'flows': none is configured; set EXECUTION_AGENT_CONNECTIONS"
+    )
 
 
 def test_a_strange_name_is_told_short_and_plain() -> None:

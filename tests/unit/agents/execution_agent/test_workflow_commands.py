@@ -112,11 +112,29 @@ def test_schedules_are_added_listed_and_removed(cli: Cli) -> None:
     assert document(cli("schedule", "list", "--json")) == []
 
 
-def test_inputs_are_json_where_they_are_json_and_text_where_not(cli: Cli) -> None:
-    wrong = cli("run", "-", "--input", "to=7", "--input", "seats=many", "--json", stdin=GREETING)
-    fields = [detail["field"] for detail in document(wrong)["error"]["details"]]
-    assert (wrong.exit_code, sorted(fields)) == (1, ["inputs.seats", "inputs.to"])
+def test_inputs_are_text_where_text_is_declared_and_json_elsewhere(cli: Cli) -> None:
+    wrong = cli("run", "-", "--input", "seats=many", "--input", "nobody=7", "--json", stdin=GREETING)
+    told = {detail["field"]: detail["code"] for detail in document(wrong)["error"]["details"]}
+    assert wrong.exit_code == 1
+    assert told == {"inputs.nobody": "unknown_field", "inputs.seats": "invalid_type", "inputs.to": "missing_field"}
     assert cli("run", "-", "--input", "to", stdin=GREETING).exit_code == 2
+
+    numbered = json.loads(GREETING)
+    numbered["inputs"] |= {"customer": {"type": "string"}, "since": {"type": "date"}, "tags": {"type": "array"}}
+    numbered["steps"] = [{"id": "pause", "wait": {"for": "3d"}}]
+    words = (
+        "--input",
+        "to=true",
+        "--input",
+        "customer=1234",
+        "--input",
+        "since=2026-01-31",
+        "--input",
+        'tags=["a", 1]',
+    )
+    assert cli("run", "-", *words, "--input", "seats=7", stdin=json.dumps(numbered)).exit_code == 0
+    scheduled = json.dumps({**numbered, "schedule": {"cron": "0 9 * * MON", "timezone": "Europe/Berlin"}})
+    assert cli("schedule", "add", "-", *words, stdin=scheduled).exit_code == 0
 
 
 def test_what_is_wrong_with_a_definition_is_told_line_by_line(cli: Cli) -> None:
@@ -135,6 +153,21 @@ def test_people_pause_resume_cancel_and_undo(cli: Cli, run_id: str) -> None:
     assert "Left: first (send_email, act_" in cancelled.stdout
     undone = cli("undo", run_id, *ADA, "--json")
     assert (undone.exit_code, document(undone)["status"]) == (1, "partially_compensated")
+
+
+def test_a_run_that_was_taken_back_because_a_step_failed_exits_with_1(cli: Cli) -> None:
+    card = {"id": "card", "uses": "send_teams", "with": {"text": "A renewal is due."}}
+    failed = cli("run", "-", "--json", stdin=json.dumps({"name": "card", "on_failure": "rollback", "steps": [card]}))
+    assert (failed.exit_code, document(failed)["status"]) == (1, "compensated")
+    assert cli("show", document(failed)["run_id"]).exit_code == 0
+
+
+def test_a_run_that_is_cancelled_or_taken_back_before_it_did_anything_is_done_with(cli: Cli) -> None:
+    waits = json.dumps({"name": "waits", "steps": [{"id": "pause", "wait": {"for": "3d"}}]})
+    for act in ("cancel", "undo"):
+        run_id = document(cli("run", "-", "--json", stdin=waits))["run_id"]
+        ended = cli(act, run_id, *ADA, "--json")
+        assert (ended.exit_code, document(ended)["status"]) == (0, "compensated")
 
 
 def test_the_same_key_is_the_same_run(cli: Cli) -> None:

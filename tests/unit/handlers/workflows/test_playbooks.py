@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from adapters.templates import Templates
+from adapters.webhooks import Webhooks
 from adapters.workflow_files import WorkflowFiles
 from agents.execution_agent.config import ACTIONS
 from domain.request import read_request
@@ -74,6 +75,23 @@ def context_of(definition: Definition, **statuses: str) -> dict[str, Any]:
 
 def test_each_playbook_is_looked_at() -> None:
     assert {path.stem for path in PLAYBOOKS.glob("*.yaml")} == {*INPUTS}
+
+
+def test_the_webhooks_that_they_call_are_in_their_file() -> None:
+    there = Webhooks.from_file(str(PLAYBOOKS.parent / "webhooks-playbooks.json"), {}, required=True)
+    called = {
+        step.parameters["webhook"] for name in INPUTS for step in playbook(name).steps if step.uses == "call_webhook"
+    }
+    assert {there.target(name).name for name in called} == {"approvals"}
+
+
+@pytest.mark.parametrize(("alert", "shown"), [("succeeded", False), ("failed", True)])
+def test_a_card_is_shown_where_the_alert_could_not_be_posted(alert: str, shown: bool) -> None:
+    definition = playbook("renewal_at_risk")
+    conditions = {step.id: step.condition for step in definition.steps if step.condition}
+    assert holds(conditions["card"], context_of(definition, alert=alert)) is shown
+    # Whoever has no Teams loses the card, and not the alert.
+    assert [step.fallback for step in definition.steps if step.id == "alert"] == [()]
 
 
 @pytest.mark.parametrize("name", [*INPUTS])

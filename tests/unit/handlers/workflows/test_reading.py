@@ -352,6 +352,15 @@ def test_each_file_is_read_once_and_no_more_than_fifty() -> None:
     assert problems_of(text, many) == ["line 104, steps.50.workflow: a workflow starts at most 50 others, all in all"]
 
 
+def test_a_few_files_that_mean_very_many_steps_are_refused() -> None:
+    def starts(file: str) -> str:
+        return steps("\n".join(f"- id: s{number}\n  workflow: {file}" for number in range(100)))
+
+    files = {"b.yaml": starts("c.yaml"), "c.yaml": steps("- id: x\n  wait: {for: 1d}")}
+    assert len(read_definition(starts("c.yaml").encode(), ACTION_TYPES, Texts(files)).steps) == 100
+    assert problems_of(starts("b.yaml"), files) == ["line 1: with all that it starts, it has at most 10,000 steps"]
+
+
 def test_a_stored_document_is_read_when_nobody_knows_its_names_any_more() -> None:
     stored = read(EVERYTHING)
     with pytest.raises(InvalidDefinition):

@@ -190,6 +190,8 @@ def test_what_cannot_be_undone_is_told_and_the_others_are_undone_all_the_same() 
     ]
     assert run["remaining"][0]["why"] == "tell cannot be taken back. What is told is told."
     assert run["remaining"][1]["action_id"] == house.action(run, "a")
+    # Nobody asked for it but the run, which says whose it is.
+    assert house.agent.status(house.action(run, "a"))["result"]["owner"] is None
     assert house.desk.done == ["a", "b", "c", "undo c"]
 
 
