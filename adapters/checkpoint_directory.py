@@ -49,6 +49,13 @@ class CheckpointDirectory:
         except OSError as error:
             raise self._unavailable(error) from error
 
+    def read_from(self, name: str, offset: int) -> BinaryIO | None:
+        """The same from this byte on, and of the rest not much more than is read."""
+        file = self.read(name)
+        if file is not None:
+            file.seek(offset)
+        return file
+
     def put(self, name: str, file: BinaryIO) -> bool:
         """All of it, on disk, or nothing. False where there is another file of that name: it stays."""
         try:

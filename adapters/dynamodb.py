@@ -28,6 +28,10 @@ TRIES = 5
 CONNECT_TIMEOUT = 2.0
 READ_TIMEOUT = 5.0
 """Seconds, for one try."""
+LONGEST_PAUSE = 2.0
+"""Seconds between two tries."""
+LONGEST_CALL = TRIES * (CONNECT_TIMEOUT + READ_TIMEOUT) + (TRIES - 1) * LONGEST_PAUSE
+"""Seconds after which a call has been carried out, or never will be."""
 _CONNECTIONS = 50
 
 _ALWAYS_SAID: Mapping[str, str] = {
@@ -35,6 +39,7 @@ _ALWAYS_SAID: Mapping[str, str] = {
     "GetItem": "ConsumedCapacity",
     "PutItem": "ConsumedCapacity",
     "Query": "Items",
+    "Scan": "Items",
 }
 """What the answer to an operation on items cannot be without. botocore takes any body under status 200, even a proxy's
 page, for an answer in which nothing is said."""
@@ -50,7 +55,6 @@ _NOT_NOW = frozenset(
 )
 _NOT_ALLOWED = frozenset(
     {
-        "AccessDeniedException",
         "ExpiredTokenException",
         "IncompleteSignatureException",
         "InvalidSignatureException",
@@ -66,6 +70,10 @@ class ConditionFailed(OperationalError):
     def __init__(self, item: Item | None) -> None:
         super().__init__("the condition of a put does not hold")
         self.item = item
+
+
+class AccessDenied(OperationalError):
+    """Whoever asks has no right to."""
 
 
 class TableMissing(OperationalError):
@@ -132,7 +140,7 @@ class DynamoDB:
             wait_random_exponential,
         )
 
-        pauses = wait_random_exponential(multiplier=0.1, max=2)
+        pauses = wait_random_exponential(multiplier=0.1, max=LONGEST_PAUSE)
         asking = Retrying(
             retry=retry_if_exception_type(_AskAgain),
             stop=stop_after_attempt(TRIES - 1),
@@ -145,11 +153,18 @@ class DynamoDB:
 
     def query(self, **parameters: Any) -> Iterator[Item]:
         """The items that a Query finds, page after page; a page is asked for when its first item is wanted."""
+        return self._paged("Query", parameters)
+
+    def scan(self, **parameters: Any) -> Iterator[Item]:
+        """All items of the table, page after page. The ledger's own functions have no right to it."""
+        return self._paged("Scan", parameters)
+
+    def _paged(self, operation: str, parameters: dict[str, Any]) -> Iterator[Item]:
         page: dict[str, Any] = {}
         while not page or "LastEvaluatedKey" in page:
             if page:
                 parameters["ExclusiveStartKey"] = page["LastEvaluatedKey"]
-            page = self.call("Query", TableName=self.table, **parameters)
+            page = self.call(operation, TableName=self.table, **parameters)
             yield from page["Items"]
 
     def create_table(self, **definition: Any) -> None:
@@ -262,6 +277,8 @@ class DynamoDB:
         said = f"{operation} on {self._where()}: {code}: {_first_line(answer['Error'].get('Message', ''))}"
         if code in _NOT_NOW or answer["ResponseMetadata"]["HTTPStatusCode"] >= 500:
             return _AskAgain(f"DynamoDB is too busy or failing, {said}")
+        if code == "AccessDeniedException":
+            return AccessDenied(f"access denied, {said}")
         return OperationalError(f"{'access denied' if code in _NOT_ALLOWED else 'DynamoDB refuses'}, {said}")
 
     def _explained(self, operation: str, error: Exception) -> OperationalError:

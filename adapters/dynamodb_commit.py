@@ -41,6 +41,9 @@ LARGEST_STATE = 350_000
 LARGEST_ITEM = 390_000
 """Bytes. DynamoDB takes items up to 409,600 bytes, by its own way of counting."""
 
+LAST_VERSION = 2**63 - 1
+"""More than any action has, and the largest that all stores can keep."""
+
 LONGEST_ID = 1_024
 """Bytes of an id: a partition key may have 2,048, but the index `born` sorts by it, and a sort key has 1,024."""
 
@@ -72,8 +75,8 @@ class Commit:
     @classmethod
     def from_item(cls, item: Item, originator_id: UUID | str) -> Commit:
         """The events bear the id that was asked for. Raises CorruptEvent when the item is no commit."""
+        first = version_in(item)
         try:
-            first = int(item["sk"]["N"])
             events = [
                 StoredEvent(originator_id, first + place, event["M"]["topic"]["S"], event["M"]["state"]["B"])
                 for place, event in enumerate(item["events"]["L"])
@@ -146,7 +149,7 @@ def day_shard(when: str, shard: int) -> str:
 
 def stored_commit(item: Item) -> StoredCommit:
     """The commit of an item, as it is hashed. Raises CorruptEvent when the item is none."""
-    action_id, version = item["pk"]["S"], int(item["sk"]["N"])
+    action_id, version = item["pk"]["S"], version_in(item)
     try:
         members = [event["M"] for event in item["events"]["L"]]
         events = tuple([(member["topic"]["S"], bytes(member["state"]["B"])) for member in members])
@@ -166,9 +169,24 @@ def due_shard(shard: int, priority: Priority) -> str:
     return str(shard) if priority is Priority.NORMAL else f"{shard}-{priority}"
 
 
+def version_in(item: Item) -> int:
+    """The version that the item's key says. Raises CorruptEvent where it says none, as `1.5` does, or `-1`."""
+    number: str = item["sk"]["N"]
+    if not number.isdecimal() or len(number) > len(str(LAST_VERSION)) or int(number) > LAST_VERSION:
+        raise CorruptEvent(f"{item['pk']['S']}: {number[:40]} is no version")
+    return int(number)
+
+
 def next_version(item: Item) -> int:
-    """The version that follows the item's last event."""
-    return int(item["sk"]["N"]) + int(item["count"]["N"])
+    """The version that follows the item's last event. Raises CorruptEvent where that cannot be told."""
+    version = version_in(item)
+    try:
+        following = version + int(item["count"]["N"])
+    except (KeyError, ValueError) as error:
+        raise CorruptEvent(f"{item['pk']['S']}: nobody can tell what follows version {version}") from error
+    if not version < following <= LAST_VERSION:
+        raise CorruptEvent(f"{item['pk']['S']}: version {following} does not follow version {version}")
+    return following
 
 
 def can_be_key(action_id: str) -> bool:

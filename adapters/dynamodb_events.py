@@ -22,6 +22,7 @@ or a version 0 by itself, which 1 follows.
 
 from __future__ import annotations
 
+import logging
 import os
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -49,10 +50,12 @@ from adapters.dynamodb_commit import SHARDS, Commit, can_be_key, due_shard, next
 from adapters.dynamodb_journal import DynamoDBJournal
 from domain.commit import NOTHING
 from domain.commit import Commit as StoredCommit
-from domain.errors import ConfigurationError
+from domain.errors import ConfigurationError, CorruptEvent
 from domain.instant import from_text, to_text
 from domain.priority import Place, Priority
 from projections.view import ActionView
+
+log = logging.getLogger("execution_agent.ledger")
 
 KNOWN_TAILS = 1_024
 """Actions whose last version a recorder remembers."""
@@ -277,7 +280,7 @@ class DynamoDBRecorder(AggregateRecorder):
             },
             Limit=page,
         )
-        return (Entry.of(item, priority) for item in items)
+        return filter(None, (Entry.found_in(item, priority) for item in items))
 
     def _left_of(self, entries: Sequence[Entry]) -> list[Place]:
         """The places of these, at most `AGENDA_PAGE`, that no later commit has overtaken."""
@@ -348,10 +351,15 @@ class Entry:
     next_commit: _Key
 
     @classmethod
-    def of(cls, item: Item, priority: Priority) -> Entry:
+    def found_in(cls, item: Item, priority: Priority) -> Entry | None:
+        """None where somebody damaged it: it must not hide the others."""
         action_id = item["pk"]["S"]
-        due_at = from_text(item["due_at"]["S"])
-        return cls(Place.of(action_id, due_at, priority), due_at, (action_id, next_version(item)))
+        try:
+            due_at, following = from_text(item["due_at"]["S"]), next_version(item)
+        except (CorruptEvent, ValueError):
+            log.exception("an entry of the agenda cannot be read, and is left out: %.80a", action_id)
+            return None
+        return cls(Place.of(action_id, due_at, priority), due_at, (action_id, following))
 
 
 def _place(entry: Entry) -> Place:

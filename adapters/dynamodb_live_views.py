@@ -1,7 +1,8 @@
 """Which table the rows of lists are in: `<table>-views`, or `<table>-views-2`, which a rebuild has put in its place.
 
 One item of the gates' table says so. Whoever keeps rows or reads them looks there once a minute, so after a switch rows
-may go to the former table for a minute yet. A rebuild waits for that, and then makes good what was kept there alone.
+may go to the former table for a minute yet, and for as long as a call takes. A rebuild waits for that, and then makes
+good what was kept there alone.
 """
 
 from __future__ import annotations
@@ -76,10 +77,11 @@ class LiveViewsTable(DynamoDB):
 
     def _ask(self) -> None:
         # Whoever explains a failure of this very request names the table, and does not ask again.
-        self._known_until = math.inf
+        self._known_until, asked_at = math.inf, self._now()
         try:
             self._known = live_table(self, self._ledger_table)
         except BaseException:
             self._known_until = self._now()
             raise
-        self._known_until = self._now() + KNOWN_FOR_S
+        # What is said may be as old as the question.
+        self._known_until = asked_at + KNOWN_FOR_S

@@ -21,13 +21,13 @@ from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any, TypeVar
 
-from adapters.dynamodb import ConditionFailed, DynamoDB, Item, TableMissing
+from adapters.dynamodb import LONGEST_CALL, ConditionFailed, DynamoDB, Item, TableMissing
 from adapters.dynamodb_live_views import KNOWN_FOR_S, live_table, point_to, views_tables
 from adapters.dynamodb_row import BY_BIRTH, item_of
 from adapters.dynamodb_views import TABLE
 from domain.instant import from_text, to_text
 from domain.journal import Journal
-from projections.rebuild import Anew, Comparison, Look
+from projections.rebuild import Anew, Comparison, Look, look_into
 from projections.replay import Finding, Place
 
 OVERLAP = timedelta(minutes=2)
@@ -101,9 +101,10 @@ class DynamoDBRebuild:
         return [Finding(action_id, *found) for action_id, found in sorted(self._begun.findings.items())]
 
     def compare(self) -> Comparison:
-        """Row by row. A row that went on meanwhile is none that differs."""
-        old, anew = self._table(live_table(self._gates, self._ledger_table)), self._table(self._begun.into)
-        rows = missing = changed = stray = 0
+        """Row by row. A row that went on meanwhile is none that differs. One that only the old table has is made anew,
+        if its action is there: not all that is written is told by an index."""
+        old, anew, look = self._former, self._table(self._begun.into), look_into(self._journal)
+        rows = missing = changed = stray = untold = 0
         for page in pages(_rows_of(anew)):
             there = rows_called(old, page)
             rows += len(page)
@@ -111,16 +112,19 @@ class DynamoDBRebuild:
             changed += sum(_differs(there.get(row["action_id"]["S"]), row) for row in page)
         for page in pages(_rows_of(old)):
             there = rows_called(anew, page)
-            stray += sum(
-                row["action_id"]["S"] not in there and self._journal.life(row["action_id"]["S"]) is None for row in page
-            )
-        return Comparison(rows, missing, changed, stray)
+            left = [row["action_id"]["S"] for row in page if row["action_id"]["S"] not in there]
+            found = self._make_good(left, look)
+            untold += found
+            stray += len(left) - found
+        return Comparison(rows, missing, changed, stray, untold)
 
     def switch(self, look: Look) -> None:
         """Lists follow within a minute. The former table is left as it is."""
         point_to(self._gates, self._begun.into)
-        self._sleep(KNOWN_FOR_S)
+        # The last call of whoever has just not heard of it may take its time, too.
+        self._sleep(KNOWN_FOR_S + LONGEST_CALL)
         self.catch_up(look)
+        self._take_over_the_rest(look)
         self._forget()
 
     def abandon(self) -> None:
@@ -132,6 +136,25 @@ class DynamoDBRebuild:
             with suppress(TableMissing):
                 self._table(state.into).delete_table()
         self._forget()
+
+    def _take_over_the_rest(self, look: Look) -> None:
+        """What the former table alone has, or has newer: a writer put it there, and no index has told of it."""
+        anew = self._table(self._begun.into)
+        for page in pages(_rows_of(self._former)):
+            there = rows_called(anew, page)
+            self._make_good([row["action_id"]["S"] for row in page if _is_newer(row, there)], look)
+
+    def _make_good(self, ids: Sequence[str], look: Look) -> int:
+        """Rows of these, at most `TOGETHER`, as far as they are actions; how many are."""
+        anew = look(ids) if ids else Anew(())
+        self._save(anew)
+        return len(anew.rows) + len(anew.findings)
+
+    @property
+    def _former(self) -> DynamoDB:
+        """The table that lists were read from before."""
+        (former,) = {*views_tables(self._ledger_table)} - {self._begun.into}
+        return self._table(former)
 
     @property
     def _begun(self) -> _State:
@@ -160,9 +183,8 @@ class DynamoDBRebuild:
             self._leave_as_they_are(into, anew.findings)
 
     def _leave_as_they_are(self, into: DynamoDB, findings: Sequence[Finding]) -> None:
-        old = self._table(live_table(self._gates, self._ledger_table))
         for page in pages(findings):
-            rows = rows_called(old, [{"action_id": {"S": finding.action_id}} for finding in page])
+            rows = rows_called(self._former, [{"action_id": {"S": finding.action_id}} for finding in page])
             put_rows(into, list(rows.values()))
         for finding in findings[: MOST_FINDINGS - len(self._begun.findings)]:
             self._begun.findings[finding.action_id] = [finding.version, finding.problem[:300]]
@@ -219,6 +241,11 @@ def rows_called(table: DynamoDB, page: Sequence[Item]) -> dict[str, Item]:
 
 def _differs(there: Item | None, row: Item) -> bool:
     return there is not None and there != row and version_of(there) <= version_of(row)
+
+
+def _is_newer(row: Item, there: Mapping[str, Item]) -> bool:
+    other = there.get(row["action_id"]["S"])
+    return other is None or version_of(other) < version_of(row)
 
 
 def version_of(row: Item) -> int:

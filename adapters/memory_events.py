@@ -22,7 +22,7 @@ from eventsourcing.persistence import (
 
 from domain.commit import NOTHING, Commit, sayings
 from domain.instant import to_text
-from domain.journal import EVERYTHING, Life, Row, Span
+from domain.journal import EVERYTHING, Damaged, Life, Row, Span
 from domain.priority import Place
 from projections.search import Count, Page, Position, Search, counts_of
 from projections.view import ActionView
@@ -173,6 +173,10 @@ class MemoryJournal:
         earliest = to_text(since)
         for life in self.lives():
             yield from (row for row in life.rows if isinstance(row, Commit) and row.at >= earliest)
+
+    def unlisted(self) -> Iterator[Damaged]:
+        """None: `lives` tells all that there is."""
+        return iter(())
 
 
 class MemoryFactory(InfrastructureFactory[TrackingRecorder]):

@@ -185,7 +185,7 @@ def _offered(line: _Line, server: Server, envelope: Envelope, message: bytes) ->
         line.send(_LEADING_DOT.sub(b"..", message) + (b"" if message.endswith(b"\r\n") else b"\r\n"))
     except _Refusal as refusal:
         # Of a message for one it is plain who is meant.
-        return _refused(refusal.reply, refusal.about if len(envelope.recipients) > 1 else "")
+        return _refused(refusal.reply, _named(refusal.about, envelope))
     except ssl.SSLError as error:
         return Retry("smtp_tls_failed", f"no TLS with {server}: {error.reason or _words(error)}")
     except OSError as error:
@@ -228,6 +228,13 @@ def _greeted(line: _Line, domain: str) -> Collection[str]:
 def _expect(codes: Collection[int], reply: _Reply, about: str = "") -> None:
     if reply.code not in codes:
         raise _Refusal(reply, about)
+
+
+def _named(recipient: str, envelope: Envelope) -> str:
+    """Whom a refusal is about, where there are several. A copy may be blind: whoever asked is not told whose it was."""
+    if not recipient or len(envelope.recipients) == 1:
+        return ""
+    return recipient if recipient == envelope.recipients[0] else "somebody who was to get a copy"
 
 
 def _refused(reply: _Reply, about: str = "") -> Failure:

@@ -13,13 +13,12 @@ from operator import itemgetter
 from typing import Any, TypeAlias
 
 import apsw
-from eventsourcing.persistence import OperationalError
 
 from adapters.sqlite_file import SQLiteFile
 from domain.commit import HASH_SIZE, NOTHING, Commit, word_of
 from domain.errors import CorruptEvent
 from domain.instant import from_text, to_text
-from domain.journal import EVERYTHING, Damaged, Life, Row, Span
+from domain.journal import EVERYTHING, Damaged, Life, NoCursor, Row, Span, can_be_stored
 
 PAGE = 2_000
 """Commits that are read together."""
@@ -72,6 +71,10 @@ class SQLiteJournal:
         for row in self._rows(None, (None, None)):
             if not isinstance(row[4], str) or row[4] >= earliest:
                 yield _row_of(row)
+
+    def unlisted(self) -> Iterator[Damaged]:
+        """None: `lives` goes by the table itself."""
+        return iter(())
 
     def _rows(self, part: int | None, begin: tuple[Any, Any]) -> Iterator[_RowOfTable]:
         """Page after page: behind all of an action, or behind one of its versions."""
@@ -136,11 +139,14 @@ def _life_of(action_id: Any, rows: Iterable[_RowOfTable]) -> Life:
     return Life(str(action_id), tuple([_row_of(row) for row in rows]), json.dumps(action_id, default=repr))
 
 
-def _id_of(cursor: str) -> Any:
+def _id_of(cursor: str) -> str:
     try:
-        return json.loads(cursor)
-    except ValueError:
-        raise OperationalError(f"{cursor[:80]!a} is no cursor of this journal") from None
+        action_id = json.loads(cursor)
+    except (ValueError, RecursionError):
+        action_id = None
+    if not isinstance(action_id, str) or not can_be_stored(action_id):
+        raise NoCursor.of(cursor)
+    return action_id
 
 
 def _born(first: _RowOfTable) -> date | None:

@@ -83,7 +83,8 @@ def _rows(commits: int) -> Iterator[Row]:
         action_id = new_action_id(at, os.urandom(10))
         first = _commit(action_id, 1, at, NOTHING, _intent(number, at))
         yield _row(first)
-        yield _row(_commit(action_id, 4, at + timedelta(milliseconds=80), first.hash, _outcome(number, at)))
+        later = at + timedelta(milliseconds=80)
+        yield _row(_commit(action_id, 4, later, first.hash, _outcome(number, later)))
 
 
 def _commit(action_id: str, version: int, at: datetime, previous: bytes, said: list[tuple[str, object]]) -> Commit:

@@ -33,7 +33,7 @@ SIGNATURE_SIZE = 64
 
 _HASH = re.compile(r"[0-9a-f]{64}")
 _PLAIN_LINE = re.compile(rb'\["([A-Za-z0-9_.~-]*)",(0|[1-9][0-9]{0,17}),"([0-9a-f]{64})"(,false)?\]\n')
-_NAME = re.compile(r"(\d{8})\.checkpoint")
+_NAME = re.compile(r"([0-9]{8})\.checkpoint")
 
 
 class Unreadable(ValueError):

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Protocol, TypeAlias
 
+from eventsourcing.persistence import OperationalError
+
 from domain.commit import Commit
 from domain.instant import from_text
 
@@ -64,6 +66,27 @@ class Span:
 EVERYTHING = Span()
 
 
+def can_be_stored(text: str) -> bool:
+    """Whether it is text of whole characters: half of a surrogate pair is in no store."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+class NoCursor(OperationalError):
+    """What was given for a cursor is none of this journal."""
+
+    @classmethod
+    def of(cls, cursor: str) -> NoCursor:
+        return cls(f"{cursor[:80]!a} is no cursor of this journal")
+
+
+class MayNotLook(Exception):
+    """The store does not let us look for what nothing leads to. The message is a sentence for people."""
+
+
 class Journal(Protocol):
     """What a store of the ledger holds."""
 
@@ -80,12 +103,19 @@ class Journal(Protocol):
         """Each action that was born within the span, once, in a fixed order; those of a part only, or of all.
 
         `after` is the cursor of the last life that was read, from the same store, span and part. What is born or goes
-        on meanwhile may be told or not, but a life is never told with a gap.
+        on meanwhile may be told or not, but a life is never told with a gap. Raises NoCursor.
         """
         ...
 
     def written(self, since: datetime) -> Iterator[Row]:
         """What was committed from `since` on, by the time that it says of itself, in no order, each once."""
+        ...
+
+    def unlisted(self) -> Iterator[Damaged]:
+        """The rows of actions that `lives` does not tell, though they are there: no index leads to them.
+
+        Raises MayNotLook where that takes a right that we do not have.
+        """
         ...
 
 

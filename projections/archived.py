@@ -24,7 +24,7 @@ from domain.archive import (
 )
 from domain.commit import Commit
 from domain.events import Archived
-from domain.journal import EVERYTHING, Journal, Life, Row, Span
+from domain.journal import EVERYTHING, Damaged, Journal, Life, Row, Span
 from domain.ledger import ActionMapper
 from domain.merkle import Tree
 from domain.unreadable import life_in
@@ -108,8 +108,7 @@ class Archive:
         """The life of this action, which begins at this byte of the file of this name."""
         if type(offset) is not int or not 0 <= offset < 1 << 62:
             raise Illegible(f"{name}: there is no such byte")
-        with self._opened(name) as file:
-            file.seek(offset)
+        with self._opened(name, offset) as file:
             try:
                 commits = next(lives_in(file), [])
             except Illegible as illegible:
@@ -140,8 +139,11 @@ class Archive:
             if next(named, None) is not None:
                 raise Illegible(f"{filed.name}: it has fewer lives than its manifest names")
 
-    def _opened(self, name: str) -> BinaryIO:
-        file = self.shelf.read(name) if is_file_name(name) else None
+    def _opened(self, name: str, offset: int | None = None) -> BinaryIO:
+        """All of the file, or what begins at a byte of it."""
+        file = None
+        if is_file_name(name):
+            file = self.shelf.read(name) if offset is None else self.shelf.read_from(name, offset)
         if file is None:
             raise Illegible(f"{name}: it is missing")
         return file
@@ -298,6 +300,9 @@ class WholeJournal:
     def written(self, since: datetime) -> Iterator[Row]:
         """Only what is in the ledger: what is archived was written long ago."""
         return self._journal.written(since)
+
+    def unlisted(self) -> Iterator[Damaged]:
+        return self._journal.unlisted()
 
     def _whole(self, life: Life) -> Life:
         try:

@@ -19,6 +19,7 @@ from projections.status import response_of
 MISSING = "versions_missing"
 REPEATED = "versions_repeated"
 DAMAGED = "damaged"
+ELSEWHERE = "archived_elsewhere"
 
 _PROBLEMS: Mapping[str, str] = {
     "unknown_topic": "nothing here knows this kind of event: a later release has written it, or somebody else",
@@ -66,12 +67,18 @@ def _link(entry: Entry) -> dict[str, str] | None:
 
 
 def findings_of(reading: Reading) -> Iterator[dict[str, Any]]:
-    """`{action_id, version, problem, message}` of each row that is no commit, event that cannot be read, and gap."""
+    """`{action_id, version, problem, message}` of each row that is no commit, event that cannot be read, and gap.
+
+    So, too, of a beginning that is said to be in an archive, and that no archive has confirmed.
+    """
     for row in reading.damaged:
         yield _finding(reading, row.version, DAMAGED, row.problem)
     for entry in reading.entries:
         if entry.problem is not None:
             yield _finding(reading, entry.version, entry.problem, f"{entry.topic}: {_PROBLEMS[entry.problem]}")
+    if reading.is_elsewhere:
+        said = "what was before it is in no archive that is at hand: it alone says that there was anything, and what"
+        yield _finding(reading, reading.first_version, ELSEWHERE, said)
     yield from _out_of_line(reading)
 
 

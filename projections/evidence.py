@@ -13,6 +13,7 @@ from enum import StrEnum
 from domain.checkpoint import Listed
 from domain.commit import NOTHING, Commit
 from domain.journal import Damaged, Row
+from projections.commit_times import disagreement
 
 LONGEST_SEARCH = 1_000
 """Leaves of an action among which an altered commit is looked for."""
@@ -32,6 +33,7 @@ class Trouble(StrEnum):
     CHAIN_LOST = "chain_lost"
     VERSIONS_MISSING = "versions_missing"
     VERSIONS_REPEATED = "versions_repeated"
+    TIMES_DISAGREE = "times_disagree"
     NO_CHECKPOINT = "no_checkpoint"
     CHECKPOINT_MISSING = "checkpoint_missing"
     CHECKPOINT_UNREADABLE = "checkpoint_unreadable"
@@ -140,9 +142,10 @@ class _Judge:
                 continue
             gap = self._trouble_of_gap(row)
             self._judge_chain(row, is_explained=trouble or gap)
+            is_sound = not trouble and self._times_agree(row)
             self._chained_before = self._chained_before or row.previous is not None
             self._before, self._digest = row, digest
-            self._end, self._sound = None if trouble else row.last, not trouble
+            self._end, self._sound = None if trouble else row.last, is_sound
         self._tell_what_is_missing()
         return self._said
 
@@ -257,7 +260,8 @@ class _Judge:
 
     def _judge_chain(self, commit: Commit, *, is_explained: bool) -> None:
         if commit.previous is None:
-            if self._chained_before and not is_explained:
+            # One that a checkpoint holds was unchained when it was signed: an earlier release beside this one wrote it.
+            if self._chained_before and not is_explained and commit.version not in self._leaves:
                 self._tell(Trouble.CHAIN_LOST, commit.version, "it bears no hash, though commits before it do")
             return
         if is_explained or not self._sound:
@@ -269,6 +273,13 @@ class _Judge:
         else:
             said = f"the commit before it, at version {self._before.version}, is not the one that it followed"
         self._tell_put_in(commit, Trouble.CHAIN_BROKEN, said)
+
+    def _times_agree(self, commit: Commit) -> bool:
+        """Tells it where they do not."""
+        said = disagreement(commit)
+        if said is not None:
+            self._tell(Trouble.TIMES_DISAGREE, commit.version, said)
+        return said is None
 
     def _tell(self, trouble: Trouble, version: int, message: str, checkpoint: int | None = None) -> None:
         self._said.findings.append(Finding(trouble, message, self._action_id, version, checkpoint))

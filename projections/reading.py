@@ -99,10 +99,14 @@ class Reading:
         return known_of(entry.told for entry in self._unbroken()).as_of
 
     @property
+    def is_elsewhere(self) -> bool:
+        """Whether its beginning is in an archive, as its first event says, and is not told here."""
+        return bool(self.entries) and self.entries[0].word == "archived" and self.entries[0].problem is None
+
+    @property
     def first_version(self) -> int:
-        """With which it should begin: above 1 where the beginning is in an archive, as its first event then says."""
-        is_pruned = bool(self.entries) and self.entries[0].word == "archived" and self.entries[0].problem is None
-        return self.entries[0].version if is_pruned else 1
+        """With which it should begin: above 1 where the beginning is elsewhere."""
+        return self.entries[0].version if self.is_elsewhere else 1
 
     def _unbroken(self) -> Iterator[Entry]:
         for version, entry in enumerate(self.entries, self.first_version):

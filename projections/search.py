@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from domain.errors import Code, FieldError, Refused
 from domain.instant import to_text
 from domain.lifecycle import Status
-from projections.search_keys import search_key
+from projections.search_keys import search_key, subject_key
 from projections.view import ActionView
 
 KEYS = (
@@ -123,7 +123,7 @@ def search_of(said: Mapping[str, Any], *, since: object = None, until: object = 
     problems: list[FieldError] = []
     keys = {}
     for name, value in said.items():
-        key = search_key(value)
+        key = subject_key(value) if name == "subject" else search_key(value)
         if name not in KEYS:
             problems.append(_problem(name, f"no such filter; there are {', '.join(KEYS)}, since, until"))
         elif value is None:

@@ -6,6 +6,7 @@ the same way here and in a search.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from hashlib import sha256
 from typing import TYPE_CHECKING, TypedDict
@@ -19,6 +20,7 @@ LONGEST_KEY = 255
 """Characters."""
 _KEPT = 200
 """Of a key that is longer; then comes what tells it from others that begin in the same way."""
+_ADDRESS = re.compile(r"[^@\s]+@[^@\s]+")
 
 
 class Keys(TypedDict, total=False):
@@ -43,11 +45,18 @@ def search_key(said: object) -> str | None:
     return f"{said[:_KEPT]}…{sha256(said.encode('utf-8', 'surrogatepass')).hexdigest()[:32]}"
 
 
+def subject_key(said: object) -> str | None:
+    """The same of a subject. An address is one however it is written: a letter may be large or small in it."""
+    if isinstance(said, str) and _ADDRESS.fullmatch(said):
+        return search_key(said.casefold())
+    return search_key(said)
+
+
 def keys_of(action: Action) -> Keys:
     """By what an action is found."""
     request, error = action.request, action.error
     return Keys(
-        subject=search_key(_subject_of(action)),
+        subject=subject_key(_subject_of(action)),
         target=search_key(action.target),
         agent=search_key(_at("decision.agent", request)),
         decision=search_key(_at("decision.id", request)),

@@ -16,7 +16,7 @@ from adapters.leaf_index import temporary_leaf_index
 from domain.checkpoint import CheckpointStore
 from domain.commit import NOTHING, Commit
 from domain.instant import to_text
-from domain.journal import EVERYTHING, Life, Row, Span
+from domain.journal import EVERYTHING, Damaged, Life, Row, Span
 from handlers.evidence.checkpoints import Checkpoints
 from handlers.evidence.prove import Proof, Prove
 from handlers.evidence.seal import Seal, Sealed
@@ -73,6 +73,9 @@ class FakeJournal:
     def written(self, since: datetime) -> Iterator[Row]:
         for rows in self.rows.values():
             yield from [row for row in rows if not isinstance(row, Commit) or row.at >= to_text(since)]
+
+    def unlisted(self) -> Iterator[Damaged]:
+        return iter(())
 
 
 class FakeStore:

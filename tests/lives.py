@@ -11,7 +11,7 @@ from eventsourcing.persistence import JSONTranscoder
 
 from domain.commit import Commit
 from domain.instant import to_text
-from domain.journal import EVERYTHING, Life, Row, Span
+from domain.journal import EVERYTHING, Damaged, Life, Row, Span
 from domain.ledger import ActionMapper
 from tests.given import ACTION_ID, DEFAULTS, NOON
 
@@ -73,3 +73,6 @@ class ListedJournal:
 
     def written(self, since: datetime) -> Iterator[Row]:
         return (row for life in self._lives for row in life.rows)
+
+    def unlisted(self) -> Iterator[Damaged]:
+        return iter(())

@@ -13,8 +13,9 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 from time import perf_counter
@@ -29,6 +30,7 @@ from agents.execution_agent.assembly import opened_journal
 from agents.execution_agent.config import Settings
 from domain.checkpoint import LeafIndex
 from domain.commit import NOTHING, Commit, packed, word_of
+from domain.instant import from_text, to_text
 from domain.journal import Journal
 from domain.outcome import Outcome, Retry, Succeeded
 from handlers.evidence.checkpoints import Checkpoints, Found
@@ -90,7 +92,7 @@ class Ledger:
         keys = PublicKeys(public_key_in(folder / "key.pub"))
         checkpoints = Checkpoints(evidence.store_of(self.settings), keys)
         assert isinstance(found := checkpoints.of(1), Found)
-        assert checkpoints.load(found.header, self.index) == []
+        assert checkpoints.load(found.header, self.index).findings == []
         # Whatever is old enough is vouched for: as if the ledger had been at rest for an hour.
         self.coverage = Coverage(header.at)
         self._file = apsw.Connection(f"{folder}/ledger.db")
@@ -118,6 +120,22 @@ class Ledger:
     def whole_verdict(self) -> list[Finding]:
         """What the command itself finds."""
         return evidence.verify(self.settings, processes=1).examined.findings
+
+    @property
+    def later(self) -> datetime:
+        """Days after all that is in it."""
+        return from_text(max(row[COLUMNS.index("at")] for row in self.rows())) + timedelta(days=4)
+
+    @contextmanager
+    def another_checkpoint(self, at: datetime) -> Iterator[None]:
+        """One that is made then, after one of an hour before; both are gone again at the end."""
+        folder = Path(self.settings.checkpoints or "")
+        before = set(folder.iterdir())
+        for moment in (at - timedelta(hours=3), at):
+            evidence.seal(self.settings, now=lambda moment=moment: moment)
+        yield
+        for file in set(folder.iterdir()) - before:
+            file.unlink()
 
     def put(self, old: Sequence[Row], new: Sequence[Row]) -> None:
         """Takes rows out, and puts others in."""
@@ -292,6 +310,26 @@ def attack_all(ledger: Ledger, lives: Sequence[list[Commit]], tally: Tally) -> N
             ledger.put(after, before)
 
 
+def put_another_in_its_place(ledger: Ledger, life: list[Commit], tally: Tally) -> None:
+    """A life of a later day in the place of one, and a checkpoint that takes it in: is it proved, and is all sound?"""
+    then = ledger.later
+    after = [_of(life[0], to_text(then))]
+    ledger.put(list(map(row_of, life)), list(map(row_of, after)))
+    action_id = life[0].action_id
+    with ledger.another_checkpoint(then + timedelta(hours=2)):
+        proof = evidence.prove(ledger.settings, action_id)
+        assert proof is not None
+        tally.add("put another life in its place, proved", action_id, proof.findings, {action_id})
+        tally.add("put another life in its place", action_id, ledger.whole_verdict(), {action_id})
+    ledger.put(list(map(row_of, after)), list(map(row_of, life)))
+
+
+def _of(commit: Commit, at: str) -> Commit:
+    """The same, of another time."""
+    events = tuple((topic, state.replace(commit.at.encode(), at.encode())) for topic, state in commit.events)
+    return replace(commit, at=at, events=events, body=packed(events))
+
+
 def _found(ledger: Ledger, action_ids: set[str], tally: Tally) -> list[Finding]:
     if sum(tally.made.values()) % WHOLE_EACH == 0:
         return ledger.whole_verdict()
@@ -311,6 +349,7 @@ def campaign(folder: Path, *, actions: int, bits_of: int, tell: Callable[[str], 
         tell(f"{len(lives)} actions, {len(rows)} commits, {events} events, in SQLite")
         assert ledger.verdict({life[0].action_id for life in lives}) == ledger.whole_verdict() == []
         attack_all(ledger, lives, tally)
+        put_another_in_its_place(ledger, lives[0], tally)
         chosen = {life[0].action_id for life in lives[:bits_of]}
         flip_every_bit(ledger, [row for row in rows if row[0] in chosen], tally)
         assert ledger.rows() == rows, "the attacker has left something behind"

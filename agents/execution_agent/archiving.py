@@ -11,8 +11,8 @@ from adapters.system import SystemClock
 from agents.execution_agent.assembly import archive_at
 from agents.execution_agent.config import Settings
 from agents.execution_agent.evidence import store_of
-from domain.checkpoint import Signed, name_of, numbers_in
-from domain.errors import ConfigurationError
+from domain.checkpoint import Signed, Unreadable, name_of, numbers_in
+from domain.errors import ConfigurationError, LedgerUnavailable
 from domain.journal import Journal, JournaledRecorder
 from domain.ledger import ActionLedger, translated
 from domain.ports import Clock
@@ -82,7 +82,7 @@ def holds(settings: Settings, matter: str | None = None) -> list[dict[str, Any]]
 
 
 def newest_checkpoint(settings: Settings) -> str | None:
-    """`NUMBER:HASH` of the last checkpoint that there is."""
+    """`NUMBER:HASH` of the last checkpoint that there is. Raises LedgerUnavailable where it cannot be read."""
     store = store_of(settings)
     number = max(numbers_in(store.names()), default=0)
     file = store.read(name_of(number)) if number else None
@@ -91,7 +91,11 @@ def newest_checkpoint(settings: Settings) -> str | None:
     from hashlib import sha256
 
     with file:
-        return f"{number}:{sha256(Signed.read(file.read()).text).hexdigest()}"
+        try:
+            signed = Signed.read(file.read())
+        except Unreadable as problem:
+            raise LedgerUnavailable(f"{store.where}, checkpoint {number}: {problem}") from None
+    return f"{number}:{sha256(signed.text).hexdigest()}"
 
 
 def archive_named(where: str | None, settings: Settings) -> str:

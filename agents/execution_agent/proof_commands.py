@@ -127,7 +127,7 @@ def prove(
 
 
 def _expected(text: str, as_json: bool) -> Expected:
-    found = re.fullmatch(r"(\d{1,8})(?::([0-9a-f]{8,64}))?", text)
+    found = re.fullmatch(r"0*([1-9][0-9]{0,7})(?::([0-9a-f]{8,64}))?", text)
     if found is None:
         raise refused(as_json, "usage", f"--expect is N or N:HASH, not {text[:80]!r}", USAGE)
     return Expected(int(found[1]), found[2] or "")
@@ -181,6 +181,8 @@ def _verified_as_dict(verified: Verified) -> dict[str, Any]:
         "under_no_checkpoint": examined.uncovered,
         "before_chaining": examined.unchained,
         "late": verified.late,
+        "repeated": verified.repeated,
+        "notices": list(verified.notices),
         "checkpoints": verified.checkpoints,
         "newest": None if verified.newest is None else _header_as_dict(verified.newest),
     }
@@ -221,6 +223,10 @@ def _tell_verified(verified: Verified) -> None:
         say(f"{examined.unchained} commits are of a time before commits were chained")
     if verified.late:
         say(f"{verified.late} commits came late into a checkpoint: the one before it should have held them")
+    if verified.repeated:
+        say(f"{verified.repeated} commits are in more than one checkpoint, the same in each: a clock was days ahead")
+    for notice in verified.notices:
+        say(notice)
     if newest is not None:
         say(f"The last checkpoint is {_remembered(newest)}, of {newest.at}: --expect it the next time")
 

@@ -33,8 +33,9 @@ COMMIT = b"commit/1"
 LARGEST_PROOF = 256_000_000
 LARGEST_BODY = 16_000_000
 """Bytes."""
-LONGEST_NOTE = 400
-"""Characters that are shown of what an event says."""
+LONGEST_TEXT = 400
+LONGEST_NOTE = 4_000
+"""Characters that are shown of a text in what an event says, and of all of it. `...` stands where it is cut."""
 
 
 class NotProved(Exception):
@@ -241,7 +242,7 @@ def _state(state: bytes) -> dict[str, Any]:
         said = json.loads(_utf8(state), parse_int=_shown_integer)
     except (NotProved, ValueError, RecursionError):
         said = None
-    return said if isinstance(said, dict) else {"unreadable": repr(state[:LONGEST_NOTE])}
+    return said if isinstance(said, dict) else {"unreadable": _cut(repr(state), LONGEST_TEXT)}
 
 
 # -- in words ---------------------------------------------------------------------------------------------------------
@@ -272,8 +273,10 @@ def story_of(found: Proved) -> list[str]:
 
 
 def _when(commit: Commit, event: Event) -> str:
+    """The commit's time, and what the event says where that is another one."""
     at = event.said.get("at")
-    return _visible(at if isinstance(at, str) else commit.at)[:32]
+    says = f" (says {_visible(_cut(at, 32))})" if isinstance(at, str) and at != commit.at else ""
+    return _visible(_cut(commit.at, 32)) + says
 
 
 def _words(event: Event) -> str:
@@ -284,8 +287,8 @@ def _words(event: Event) -> str:
         decision = request.get("decision")
         who = decision if isinstance(decision, dict) else {}
         asked = [f"{word} {_brief(who[key])}" for word, key in _DECISION if key in who]
-        told = [_brief(request.get("action_type")), *asked, _brief(request.get("parameters")), *told]
-    return _visible(": ".join([event.type, "  ".join(told)]) if told else event.type)[:LONGEST_NOTE]
+        told = [_brief(request.get("action_type")), _brief(request.get("parameters")), *asked, *told]
+    return _visible(_cut(": ".join([event.type, "  ".join(told)]) if told else event.type, LONGEST_NOTE))
 
 
 _NOT_SHOWN = frozenset({"at", "schema", "fingerprint"})
@@ -293,7 +296,24 @@ _DECISION = (("asked by", "agent"), ("decision", "id"), ("because", "reason"))
 
 
 def _brief(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=True, sort_keys=True)
+    """No text in it hides what stands behind it."""
+    try:
+        short = _shortened(value)
+        return short if isinstance(short, str) else json.dumps(short, ensure_ascii=True, sort_keys=True)
+    except RecursionError:
+        return "(too deep to be shown)"
+
+
+def _shortened(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {_cut(name, LONGEST_TEXT): _shortened(member) for name, member in value.items()}
+    if isinstance(value, list):
+        return [_shortened(member) for member in value]
+    return _cut(value, LONGEST_TEXT) if isinstance(value, str) else value
+
+
+def _cut(text: str, longest: int) -> str:
+    return text if len(text) <= longest else text[:longest] + "..."
 
 
 def _count(members: Any, what: str) -> str:
@@ -512,5 +532,11 @@ def _base() -> Point:
 _BASE = _base()
 
 
+def _print(text: str) -> None:
+    """Whatever the terminal can show: what it cannot is escaped."""
+    encoding = sys.stdout.encoding or "ascii"
+    sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
+
+
 if __name__ == "__main__":
-    raise SystemExit(main(sys.argv[1:], sys.stdout.write))
+    raise SystemExit(main(sys.argv[1:], _print))

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from hashlib import sha256
+from itertools import pairwise
 from typing import BinaryIO
 
 from domain.checkpoint import (
@@ -41,6 +42,14 @@ class Found:
     signed: Signed
 
 
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What is wrong with a leaf list, and how many of its leaves an earlier one holds, too: they say the same."""
+
+    findings: list[Finding]
+    repeated: int = 0
+
+
 class Checkpoints:
     """Those in a store, judged by the keys that are trusted."""
 
@@ -56,15 +65,22 @@ class Checkpoints:
         """The number of the last one, 0 where there is none."""
         return max(numbers_in(self._store.names()), default=0)
 
-    def chain(self, first: int = 1) -> Iterator[Found | Finding]:
-        """From number `first` on, each in its place: itself, or what is wrong with it."""
-        there = set(numbers_in(self._store.names()))
-        newest = max(there, default=0)
+    def chain(self, first: int = 1, *, least: int = 0) -> Iterator[Found | Finding]:
+        """From number `first` on, at least up to `least`, each in its place: itself, or what is wrong with it.
+
+        Those that are missing one after the other are one finding.
+        """
+        expected = first
         before: Header | None = None
-        if newest < first and first > 1:
-            yield _missing(first)
-        for number in range(first, newest + 1):
-            found = self.of(number) if number in there else _missing(number)
+        for number in [*self._numbers(first), None]:
+            end = least + 1 if number is None else number
+            if end > expected:
+                yield _missing(expected, end - 1)
+                before = None
+            if number is None:
+                return
+            expected = number + 1
+            found = self.of(number)
             if isinstance(found, Found) and _is_unchained(found.header, before):
                 said = "it does not follow the checkpoint before it, or not the one that is there now"
                 yield Finding(Trouble.CHECKPOINT_UNCHAINED, said, checkpoint=number)
@@ -73,7 +89,7 @@ class Checkpoints:
 
     def since(self, moment: str) -> Iterator[Found | Finding]:
         """Those that may hold what was committed from a moment on, the newest first; all where it is empty."""
-        for number in range(self.newest(), 0, -1):
+        for before, number in reversed(list(pairwise([0, *self._numbers()]))):
             found = self.of(number)
             if isinstance(found, Finding):
                 yield found
@@ -81,6 +97,12 @@ class Checkpoints:
                 return
             elif found.header.latest is not None and found.header.latest >= moment:
                 yield found
+            if number > before + 1:
+                yield _missing(before + 1, number - 1)
+
+    def _numbers(self, first: int = 1) -> list[int]:
+        """Of those that are there, in order."""
+        return [number for number in numbers_in(self._store.names()) if number >= first]
 
     def of(self, number: int) -> Found | Finding:
         """The one with this number: itself, or what is wrong with it."""
@@ -107,22 +129,21 @@ class Checkpoints:
             return Finding(Trouble.CHECKPOINT_REPLACED, said, checkpoint=number)
         return None
 
-    def load(self, header: Header, index: LeafIndex) -> list[Finding]:
+    def load(self, header: Header, index: LeafIndex) -> Loaded:
         """Puts the checkpoint's leaves into the index, all or, where its list is not what was signed, none."""
         file = self._store.read(header.list_name)
         if file is None:
             said = f"its leaf list {header.list_name} is missing"
-            return [Finding(Trouble.LEAVES_MISSING, said, checkpoint=header.number)]
+            return Loaded([Finding(Trouble.LEAVES_MISSING, said, checkpoint=header.number)])
         with file:
             try:
                 repeated = index.add(header.number, leaves_of(header, file))
             except Unreadable as problem:
                 said = f"its leaf list {header.list_name} is not what was signed: {problem}"
-                return [Finding(Trouble.LEAVES_ALTERED, said, checkpoint=header.number)]
-        said = "an earlier checkpoint holds this commit already"
-        return [
-            Finding(Trouble.LEAVES_CONTRADICT, said, leaf.action_id, leaf.version, header.number) for leaf in repeated
-        ]
+                return Loaded([Finding(Trouble.LEAVES_ALTERED, said, checkpoint=header.number)])
+        # By a clock that is days ahead, a commit is new for more than one checkpoint.
+        other = [leaf for leaf in repeated if all(leaf != one.leaf for one in index.of(leaf.action_id))]
+        return Loaded([contradiction(leaf, header.number) for leaf in other], len(repeated) - len(other))
 
     def leaves(self, header: Header) -> Iterator[Leaf]:
         """Those of its tree. Raises Unreadable, at the latest at its end, where they are not what was signed."""
@@ -131,6 +152,12 @@ class Checkpoints:
             raise Unreadable(f"the leaf list {header.list_name} of checkpoint {header.number} is missing")
         with file:
             yield from leaves_of(header, file)
+
+
+def contradiction(leaf: Leaf, number: int) -> Finding:
+    """Of a leaf in checkpoint `number`, in whose place another checkpoint holds another one."""
+    said = "another checkpoint holds another commit in its place"
+    return Finding(Trouble.LEAVES_CONTRADICT, said, leaf.action_id, leaf.version, number)
 
 
 def leaves_of(header: Header, file: BinaryIO) -> Iterator[Leaf]:
@@ -169,8 +196,12 @@ def _earlier(moment: str) -> str:
         return ""
 
 
-def _missing(number: int) -> Finding:
-    return Finding(Trouble.CHECKPOINT_MISSING, f"there is no {name_of(number)}", checkpoint=number)
+def _missing(first: int, last: int | None = None) -> Finding:
+    """Of one, or of all up to `last`."""
+    said = f"there is no {name_of(first)}"
+    if last is not None and last > first:
+        said += f", nor any other up to {name_of(last)}"
+    return Finding(Trouble.CHECKPOINT_MISSING, said, checkpoint=first)
 
 
 def _is_unchained(header: Header, before: Header | None) -> bool:

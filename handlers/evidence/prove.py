@@ -13,12 +13,13 @@ from base64 import b64encode
 from dataclasses import dataclass
 from typing import Any
 
-from domain.checkpoint import Unreadable
+from domain.checkpoint import Leaf, Unreadable
 from domain.commit import Commit
 from domain.journal import Journal, Row
 from domain.ledger import translated
 from domain.merkle import Tree
-from handlers.evidence.checkpoints import Checkpoints, Found
+from handlers.evidence.checkpoints import Checkpoints, Found, contradiction
+from projections.commit_times import disagreement
 from projections.evidence import Finding, Trouble
 
 FORMAT = "execution-agent/proof/1"
@@ -38,7 +39,8 @@ class _Place:
     """Where a commit is in a tree."""
 
     found: Found
-    leaf: int
+    index: int
+    leaf: Leaf
     path: tuple[bytes, ...]
 
 
@@ -56,7 +58,7 @@ class Prove:
             return None
         findings: list[Finding] = []
         commits = [row for row in life.rows if isinstance(row, Commit)]
-        places = self._places(action_id, min((commit.at for commit in commits), default=""), findings)
+        places = self._places(action_id, findings)
         findings += _disagreements(life.rows, places)
         document = {
             "format": FORMAT,
@@ -66,20 +68,26 @@ class Prove:
         }
         return Proof(document, findings, [commit.version for commit in commits if commit.version not in places])
 
-    def _places(self, action_id: str, since: str, findings: list[Finding]) -> dict[int, tuple[bytes, _Place]]:
-        """Hash and place of each leaf of the action, by version, from all checkpoints that may hold one."""
-        places: dict[int, tuple[bytes, _Place]] = {}
-        for found in self._checkpoints.since(since):
+    def _places(self, action_id: str, findings: list[Finding]) -> dict[int, _Place]:
+        """The place of each leaf of the action, by version: in the first checkpoint that holds one.
+
+        All are asked: which of them may hold a life is what the life says of itself, and it may be another one by now.
+        """
+        places: dict[int, _Place] = {}
+        for found in self._checkpoints.since(""):
             if isinstance(found, Finding):
                 findings.append(found)
                 continue
             try:
-                places |= self._places_in(found, action_id)
+                earlier = self._places_in(found, action_id)
             except Unreadable as problem:
                 findings.append(Finding(Trouble.LEAVES_ALTERED, str(problem), checkpoint=found.header.number))
+                continue
+            findings += _contradictions(earlier, places)
+            places |= earlier
         return places
 
-    def _places_in(self, found: Found, action_id: str) -> dict[int, tuple[bytes, _Place]]:
+    def _places_in(self, found: Found, action_id: str) -> dict[int, _Place]:
         tree, versions = Tree(), {}
         for leaf in self._checkpoints.leaves(found.header):
             is_ours = leaf.action_id == action_id
@@ -87,20 +95,31 @@ class Prove:
                 versions[tree.size] = leaf
             tree.add(leaf.hash, watched=is_ours)
         paths = tree.paths
-        return {leaf.version: (leaf.hash, _Place(found, index, paths[index])) for index, leaf in versions.items()}
+        return {leaf.version: _Place(found, index, leaf, paths[index]) for index, leaf in versions.items()}
 
 
-def _disagreements(rows: tuple[Row, ...], places: dict[int, tuple[bytes, _Place]]) -> list[Finding]:
+def _contradictions(earlier: dict[int, _Place], later: dict[int, _Place]) -> list[Finding]:
+    """What the later ones hold otherwise."""
+    return [
+        contradiction(place.leaf, place.found.header.number)
+        for version, place in later.items()
+        if version in earlier and earlier[version].leaf != place.leaf
+    ]
+
+
+def _disagreements(rows: tuple[Row, ...], places: dict[int, _Place]) -> list[Finding]:
     findings = []
     for row in rows:
         if not isinstance(row, Commit):
             findings.append(Finding(Trouble.DAMAGED, row.problem, row.action_id, row.version))
-        elif row.version in places and places[row.version][0] != row.hash:
-            number = places[row.version][1].found.header.number
+        elif row.version in places and places[row.version].leaf.hash != row.hash:
+            number = places[row.version].found.header.number
             said = f"it is not what checkpoint {number} holds"
             findings.append(Finding(Trouble.ALTERED, said, row.action_id, row.version, number))
+        elif (said_of_times := disagreement(row)) is not None:
+            findings.append(Finding(Trouble.TIMES_DISAGREE, said_of_times, row.action_id, row.version))
     stored = {row.version for row in rows}
-    for version, (_, place) in sorted(places.items()):
+    for version, place in sorted(places.items()):
         if version not in stored:
             number = place.found.header.number
             said = f"checkpoint {number} holds it, and it is not stored"
@@ -108,7 +127,7 @@ def _disagreements(rows: tuple[Row, ...], places: dict[int, tuple[bytes, _Place]
     return findings
 
 
-def _member(commit: Commit, place: tuple[bytes, _Place] | None) -> dict[str, Any]:
+def _member(commit: Commit, place: _Place | None) -> dict[str, Any]:
     member: dict[str, Any] = {
         "record": b64encode(commit.record).decode(),
         "checkpoint": None,
@@ -116,17 +135,16 @@ def _member(commit: Commit, place: tuple[bytes, _Place] | None) -> dict[str, Any
         "path": None,
     }
     if place is not None:
-        _, there = place
-        number, path = there.found.header.number, [beside.hex() for beside in there.path]
-        member |= {"checkpoint": number, "leaf": there.leaf, "path": path}
+        number, path = place.found.header.number, [beside.hex() for beside in place.path]
+        member |= {"checkpoint": number, "leaf": place.index, "path": path}
     return member
 
 
-def _headers(commits: list[Commit], places: dict[int, tuple[bytes, _Place]]) -> list[dict[str, str]]:
+def _headers(commits: list[Commit], places: dict[int, _Place]) -> list[dict[str, str]]:
     """Each that is named, once, in order."""
     named = {
         place.found.header.number: place.found.signed
-        for _, place in (places[commit.version] for commit in commits if commit.version in places)
+        for place in (places[commit.version] for commit in commits if commit.version in places)
     }
     return [
         {"header": signed.text.decode(), "signature": signed.signature.hex()} for _, signed in sorted(named.items())

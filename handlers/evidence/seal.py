@@ -139,7 +139,7 @@ class Seal:
     def _load(self, known: LeafIndex, since: datetime | None) -> None:
         """The leaves of all checkpoints that may hold what was committed from `since` on."""
         for found in self._checkpoints.since("" if since is None else to_text(since)):
-            for trouble in self._checkpoints.load(self._required(found), known):
+            for trouble in self._checkpoints.load(self._required(found), known).findings:
                 if trouble.trouble is not Trouble.LEAVES_CONTRADICT:
                     raise LedgerUnavailable(f"{self._store.where}, checkpoint {trouble.checkpoint}: {trouble.message}")
 

@@ -4,6 +4,7 @@ headers     signatures, numbers, chain            a header that cannot be truste
 leaf lists  against the headers' tree heads       all leaves go into an index
 lives       each judged beside its leaves         in parts, which may be judged side by side
 leaves      those that no life has met            what was deleted whole
+rows        those that no index leads to          what was put in so that no reader meets it
 """
 
 from __future__ import annotations
@@ -13,9 +14,9 @@ from dataclasses import dataclass, field
 
 from domain.checkpoint import Header, LeafIndex
 from domain.instant import from_text, to_text
-from domain.journal import Journal, Life
+from domain.journal import Journal, Life, MayNotLook
 from domain.ledger import translated
-from handlers.evidence.checkpoints import Checkpoints, Found
+from handlers.evidence.checkpoints import Checkpoints, Found, Loaded
 from handlers.evidence.seal import LOOKED_AT_AGAIN
 from projections.evidence import Coverage, Finding, Judgement, Trouble, deleted, judged
 
@@ -88,6 +89,10 @@ class Verified:
     checkpoints: int
     late: int
     """Commits that a checkpoint took in, though one before it should have held them."""
+    repeated: int = 0
+    """Leaves that more than one checkpoint holds, all of the same hash."""
+    notices: tuple[str, ...] = ()
+    """What was not looked for, in sentences for people."""
 
     @property
     def is_sound(self) -> bool:
@@ -134,28 +139,37 @@ class Verify:
 
     def _verify(self, since: int, expected: Expected | None) -> Verified:
         trouble, headers = Examined(), []
-        for found in self._checkpoints.chain(max(since, 1)):
+        first = max(since, 1)
+        # From the one that is remembered on: what hangs on it is what is taken for verified.
+        begin_at = first if expected is None else max(min(first, expected.number), 1)
+        for found in self._checkpoints.chain(begin_at, least=since):
             if isinstance(found, Finding):
                 trouble.tell([found])
             else:
                 headers.append(found.header)
         trouble.tell(self._disappointed(headers, expected))
+        headers = [header for header in headers if header.number >= first]
         if not headers and not trouble.found:
             trouble.tell([_NO_CHECKPOINT])
         begin = self._beginning(headers, since)
         is_whole = bool(headers) and trouble.found == 0
-        for lack in self._load(headers, since, begin):
-            trouble.tell([lack])
-            is_whole = is_whole and lack.trouble is Trouble.LEAVES_CONTRADICT
+        repeated = 0
+        for loaded in self._load(headers, since, begin):
+            trouble.tell(loaded.findings)
+            repeated += loaded.repeated
+            is_whole = is_whole and all(lack.trouble is Trouble.LEAVES_CONTRADICT for lack in loaded.findings)
         coverage = Coverage(headers[-1].complete_until if is_whole else None, begin)
         examined = self._judge_since(since, begin, coverage) if begin else self._judge_all(coverage)
         self._look_for_the_rest(examined, since, coverage)
+        notices = () if begin else self._look_for_the_unlisted(examined)
         trouble.add(examined)
         return Verified(
             examined=trouble,
             newest=headers[-1] if headers else None,
             checkpoints=len(headers),
             late=sum(header.late for header in headers),
+            repeated=repeated,
+            notices=notices,
         )
 
     def _disappointed(self, headers: list[Header], expected: Expected | None) -> Iterator[Finding]:
@@ -177,14 +191,14 @@ class Verify:
             return ""
         return to_text(from_text(headers[0].complete_until) - LOOKED_AT_AGAIN)
 
-    def _load(self, headers: list[Header], since: int, begin: str) -> Iterator[Finding]:
+    def _load(self, headers: list[Header], since: int, begin: str) -> Iterator[Loaded]:
         for header in headers:
             if header.number > since or not begin:
-                yield from self._checkpoints.load(header, self._index)
+                yield self._checkpoints.load(header, self._index)
         # What is looked at again may be held by checkpoints that are taken for verified.
         for found in self._checkpoints.since(begin) if begin else ():
             if isinstance(found, Found) and found.header.number <= since:
-                yield from self._checkpoints.load(found.header, self._index)
+                yield self._checkpoints.load(found.header, self._index)
 
     def _judge_since(self, since: int, begin: str, coverage: Coverage) -> Examined:
         return examine(self._lives_since(since, begin), self._index, coverage)
@@ -213,6 +227,19 @@ class Verify:
                     examined.take(judged(action_id, life.rows, self._index.of(action_id), coverage))
             if life is None:
                 examined.tell([deleted(listed)])
+
+    def _look_for_the_unlisted(self, examined: Examined) -> tuple[str, ...]:
+        """Rows that no index leads to, but for those of actions that a checkpoint knows: those have been judged.
+
+        Returns notices.
+        """
+        try:
+            for row in self._journal.unlisted():
+                if not self._index.of(row.action_id):
+                    examined.tell([Finding(Trouble.INSERTED, row.problem, row.action_id, row.version)])
+        except MayNotLook as notice:
+            return (str(notice),)
+        return ()
 
 
 _NO_CHECKPOINT = Finding(

@@ -133,6 +133,19 @@ def test_what_was_written_since_is_told_once(store: Store) -> None:
     assert len(list(store.journal().written(NOON - 2 * DAY))) == 4
 
 
+def test_what_is_told_needs_no_index_to_be_found_without_one(store: Store) -> None:
+    commit(store, "act_1", 1, b"a")
+    commit(store, "act_1", 2, b"b", at=NOON + DAY)
+    assert list(store.journal().unlisted()) == []
+
+
+def test_a_span_may_be_as_wide_as_the_calendar(store: Store) -> None:
+    commit(store, "act_1", 1, b"a")
+    assert ids(store.journal(), Span(date.min, date.max)) == ["act_1"]
+    assert ids(store.journal(), Span(until=date.min)) == ids(store.journal(), Span(since=date.max)) == []
+    assert len(list(store.journal().written(datetime.min.replace(tzinfo=UTC)))) == 1
+
+
 def test_two_stores_agree_on_what_was_stored_and_say_so_by_its_hash(store: Store) -> None:
     commit(store, "act_1", 1, b"short")
     (only,) = commits(store.journal().life("act_1"))

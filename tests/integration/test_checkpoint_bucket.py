@@ -11,7 +11,7 @@ import pytest
 from botocore.session import Session
 
 from adapters.aws import AwsService
-from adapters.checkpoint_bucket import TRIES, CheckpointBucket
+from adapters.checkpoint_bucket import PIECE, TRIES, CheckpointBucket
 from domain.errors import LedgerUnavailable
 from domain.outcome import Failure, Unknown
 from tests.engines import Engine
@@ -83,9 +83,34 @@ def test_a_put_whose_answer_was_lost_is_known_again(s3: WatchedS3, bucket: str) 
     assert not store.put("two", BytesIO(b"another"))
 
 
+@pytest.mark.parametrize("size", [PIECE - 1, PIECE, PIECE + 1, 2 * PIECE])
+def test_what_is_read_from_a_byte_on_comes_in_pieces(s3: WatchedS3, bucket: str, size: int) -> None:
+    store = CheckpointBucket(bucket, "ledger", s3)
+    data = bytes(range(251)) * (size // 251 + 1)
+    store.put("one", BytesIO(data[:size]))
+    for offset in (0, 7, size - 1, size, size + 7):
+        file = store.read_from("one", offset)
+        assert file is not None
+        with file:
+            assert file.read() == data[offset:size]
+    assert store.read_from("two", 0) is None
+
+
+def test_of_what_follows_not_much_more_comes_than_is_read(s3: WatchedS3, bucket: str) -> None:
+    store = CheckpointBucket(bucket, "", s3)
+    store.put("one", BytesIO(bytes(4 * PIECE)))
+    s3.asked.clear()
+    file = store.read_from("one", 100)
+    assert file is not None
+    with file:
+        assert file.read(PIECE // 2) == bytes(PIECE // 2)
+    assert s3.asked == ["get_object"]
+
+
 def test_what_cannot_be_asked_is_told(s3: WatchedS3) -> None:
     store = CheckpointBucket("no-such-bucket-of-ours", "", s3)
-    for act in (store.names, lambda: store.read("one"), lambda: store.put("one", BytesIO(b""))):
+    read = lambda: store.read("one"), lambda: store.read_from("one", 0)
+    for act in (store.names, *read, lambda: store.put("one", BytesIO(b""))):
         with pytest.raises(LedgerUnavailable, match="NoSuchBucket"):
             act()
 

@@ -366,6 +366,19 @@ def in_stretch(recorder: DynamoDBRecorder, since: datetime, until: datetime) -> 
     return [place.action_id for place in recorder.waiting(list(recorder.entries(since, until)))]
 
 
+@pytest.mark.parametrize("damage", [{"sk": {"N": "1.5"}}, {"count": {"N": "0"}}, {"due_at": {"S": "2026-01-02 x"}}])
+def test_a_damaged_entry_hides_no_other(recorder: DynamoDBRecorder, damage: dict[str, Any]) -> None:
+    first, second = (f"act_{uuid4().hex}" for _ in range(2))
+    begin(recorder, [first, second], due_at=NOON)
+    key = {"pk": {"S": first}, "sk": {"N": "1"}}
+    item = recorder.dynamodb.call("GetItem", TableName=recorder.dynamodb.table, Key=key)["Item"]
+    recorder.dynamodb.call(
+        "PutItem", TableName=recorder.dynamodb.table, Item=item | {"pk": {"S": "act_forged"}} | damage
+    )
+    assert set(in_line(recorder, NOON + timedelta(days=9), 1_000)) >= {first, second}
+    assert "act_forged" not in in_line(recorder, NOON + timedelta(days=9), 1_000)
+
+
 def test_what_is_due_comes_in_the_order_it_became_due(recorder: DynamoDBRecorder) -> None:
     waiting = [f"act_{uuid4().hex}" for _ in range(3 * SHARDS)]
     begin(recorder, waiting, due_at=NOON)

@@ -31,7 +31,7 @@ from projections.view import ActionView
 from tests.engines import Engine
 from tests.fakes import FakeClock
 from tests.recorded_lives import ENDED, WAITS, append, commits_of, record
-from tests.wire import on_the_wire, refused
+from tests.wire import after, on_the_wire, passes, refused
 
 NEW_YEAR = datetime(2026, 1, 2, 12, tzinfo=UTC)
 """A ledger of two days: each day that is looked through is a query a shard."""
@@ -174,6 +174,39 @@ def test_what_happens_until_everybody_has_heard_of_the_switch_is_in_the_new_rows
     assert house.listed()[ids[1]].version == 5
 
 
+def test_a_row_whose_action_nothing_tells_of_is_made_good_and_counted(house: House) -> None:
+    ids = house.lives(3)
+
+    def telling(places: Any) -> Iterator[Any]:
+        yield from slices(house.recorder.journal(), Views, EVERYTHING, places, 100)
+        # An earlier release writes meanwhile: its commits are in no index of writing times.
+        _written_by_an_earlier_release("act_before", house)
+
+    sleep = house.clock.sleep
+
+    def meanwhile(seconds: float) -> None:
+        assert seconds >= KNOWN_FOR_S + 35  # five tries of seven seconds
+        _written_by_an_earlier_release("act_after", house)
+        sleep(seconds)
+
+    house.clock.sleep = meanwhile  # type: ignore[method-assign]
+    account = rebuild(house.recorder.journal(), house.upkeep(), telling, stop=lambda: False, tell=lambda _: None)
+    assert account.comparison == Comparison(3, untold=1)
+    assert not account.comparison.agrees
+    assert house.listed().keys() == {*ids, "act_before", "act_after"}
+
+
+def _written_by_an_earlier_release(action_id: str, house: House) -> None:
+    record(house.recorder, action_id, *WAITS, at=house.clock.now())
+    table = house.recorder.dynamodb
+    for item in table.query(
+        KeyConditionExpression="pk = :id", ExpressionAttributeValues={":id": {"S": action_id}}, ConsistentRead=True
+    ):
+        earlier = {name: value for name, value in item.items() if name not in ("written", "at", "previous")}
+        table.call("PutItem", TableName=table.table, Item=earlier)
+    house.keep([action_id])
+
+
 def _rebuild_of(house: House) -> DynamoDBRebuild:
     anew = house.upkeep().rebuild(house.recorder.journal())
     anew.begin()
@@ -262,6 +295,18 @@ def test_whoever_keeps_rows_follows_a_switch_within_a_minute(house: House) -> No
     assert (house.views.dynamodb.table, house.views.dynamodb.requests["GetItem"]) == (second, asked + 1)
 
 
+def test_what_was_asked_a_while_ago_is_known_for_so_much_less(house: House) -> None:
+    first, second = views_tables(house.name)
+    assert house.views.dynamodb.table == first
+    house.clock.pass_time(KNOWN_FOR_S)
+    slow = after(lambda: house.clock.pass_time(20), passes)
+    on_the_wire(house.views.dynamodb.client, "GetItem", slow)
+    assert house.views.dynamodb.table == first
+    point_to(house.gates, second)
+    house.clock.pass_time(KNOWN_FOR_S - 20)
+    assert house.views.dynamodb.table == second
+
+
 def test_without_the_gates_table_it_is_the_first_one(ministack: Engine) -> None:
     table = LiveViewsTable(f"ledger-{uuid4().hex}", endpoint_url=ministack.url, sleep=lambda _: None)
     assert table.table.endswith("-views")
@@ -313,6 +358,8 @@ def test_a_function_counts_and_names_what_is_wrong(house: House) -> None:
         ({"mood": 1}, "unknown_field"),
         ({"cursor": "text"}, "bad_place"),
         ({"cursor": {"0": {"after": 1, "is_over": False}}}, "bad_place"),
+        ({"cursor": {"0": {"after": "[1]", "is_over": False}}}, "bad_place"),
+        ({"action_id": "\ud800"}, "malformed"),
     ],
 )
 def test_what_a_function_cannot_be_asked_is_answered_in_one_line(said: dict[str, Any], code: str, house: House) -> None:

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import apsw
 import pytest
 from eventsourcing.persistence import InfrastructureFactory, OperationalError
 
+from adapters.dynamodb import DynamoDB
 from adapters.dynamodb_events import DynamoDBRecorder
+from adapters.dynamodb_journal import DynamoDBJournal
 from adapters.sqlite_events import SQLiteRecorder
 from adapters.sqlite_journal import SQLiteJournal
 from domain.commit import Commit
-from domain.journal import Damaged, Journal, Life
+from domain.errors import CorruptEvent
+from domain.journal import Damaged, Journal, Life, Span
 from tests.engines import Engine
 from tests.given import NOON
 from tests.sqlite_ledger import commit
@@ -93,16 +97,15 @@ def test_a_page_may_end_amid_a_life(path: str, recorder: SQLiteRecorder) -> None
 
 
 def test_a_life_whose_birth_nobody_can_tell_is_in_every_span(path: str, recorder: SQLiteRecorder) -> None:
-    from domain.journal import Span
-
     by_hand(path, "DELETE FROM commits WHERE action_id = 'act_1' AND version = 1")
     spans = recorder.journal().lives(Span(until=NOON.date().replace(year=2020)))
     assert [life.action_id for life in spans] == ["act_1"]
 
 
-def test_a_cursor_of_something_else_is_refused(recorder: SQLiteRecorder) -> None:
+@pytest.mark.parametrize("cursor", ["{", "{}", "[1]", "1e999", "null", '"\\ud800"', "[" * 100_000, "\ud800"])
+def test_a_cursor_of_something_else_is_refused(recorder: SQLiteRecorder, cursor: str) -> None:
     with pytest.raises(OperationalError, match="no cursor"):
-        list(recorder.journal().lives(after="{"))
+        list(recorder.journal().lives(after=cursor))
 
 
 def test_what_an_earlier_release_wrote_is_chained_to_by_what_follows(path: str) -> None:
@@ -176,6 +179,76 @@ def _change(recorder: DynamoDBRecorder, change: Change) -> None:
     item = recorder.dynamodb.call("GetItem", TableName=table, Key=key)["Item"]
     change(item)
     recorder.dynamodb.call("PutItem", TableName=table, Item=item)
+
+
+@pytest.mark.xdist_group("moto")
+def test_an_item_whose_key_says_no_version_hides_no_other(moto: Engine) -> None:
+    factory = InfrastructureFactory.construct(moto.new_ledger())
+    recorder = factory.aggregate_recorder()
+    assert isinstance(recorder, DynamoDBRecorder)
+    recorder.insert_events(commit("act_1", 1, b"a"), at=NOON)
+    for number in ("1.5", "-3", "1e30"):
+        _change(recorder, lambda item, number=number: item.update(sk={"N": number}))  # type: ignore[misc]
+    life = recorder.journal().life("act_1")
+    assert life is not None
+    assert sorted(type(row).__name__ for row in life.rows) == ["Commit", "Damaged", "Damaged", "Damaged"]
+    assert all("is no version" in row.problem for row in life.rows if isinstance(row, Damaged))
+    with pytest.raises(CorruptEvent, match="is no version"):
+        recorder.select_events("act_1")
+    factory.close()
+
+
+@pytest.mark.parametrize(
+    "cursor", ["nope", "nope x", "2026-03-01#1 ", "2026-03-01#1 \ud800", "2026-03-01#1 " + "x" * 1_025]
+)
+def test_a_cursor_of_something_else_is_refused_on_dynamodb(cursor: str) -> None:
+    with pytest.raises(OperationalError, match="no cursor"):
+        list(DynamoDBRecorder(DynamoDB("nowhere")).journal().lives(after=cursor))
+
+
+class Counting:
+    """An empty table that nobody asks too much."""
+
+    asked = 0
+
+    def query(self, **_: Any) -> Iterator[Any]:
+        self.asked += 1
+        assert self.asked < 1_000
+        return iter(())
+
+
+@pytest.mark.parametrize("span", [Span(date.min, date.max), Span(since=date.min), Span(until=date.max)])
+def test_days_of_which_there_can_be_no_ledger_are_not_asked_for(span: Span) -> None:
+    table = Counting()
+    journal = DynamoDBJournal(cast("DynamoDB", table), now=lambda: NOON)
+    assert list(journal.lives(span)) == []
+    assert table.asked == 8 * 61
+    assert list(journal.written(datetime.min.replace(tzinfo=UTC))) == []
+
+
+class BrokenOff:
+    """A table whose scan breaks off amid an action, and goes on elsewhere."""
+
+    def __init__(self) -> None:
+        first = {"pk": {"S": "act_1"}, "sk": {"N": "1"}, "born": {"S": "2026-01-01#3"}}
+        second = {"pk": {"S": "act_1"}, "sk": {"N": "2"}}
+        self._items = (second, {"pk": {"S": "act_2"}, "sk": {"N": "1"}}, first)
+
+    def scan(self, **_: Any) -> Iterator[Any]:
+        return iter(self._items)
+
+    def query(self, ExpressionAttributeValues: Any, **_: Any) -> Iterator[Any]:  # noqa: N803 - the name on the wire
+        return (item for item in self._items if item["pk"] == ExpressionAttributeValues[":id"])
+
+
+def test_a_scan_that_breaks_off_amid_an_action_takes_it_for_no_other() -> None:
+    journal = DynamoDBJournal(cast("DynamoDB", BrokenOff()), now=lambda: NOON)
+    assert [(row.action_id, row.version) for row in journal.unlisted()] == [("act_2", 1)]
+
+
+@pytest.mark.parametrize("action_id", ["", "\ud800", "x" * 2_049])
+def test_an_id_that_can_be_no_key_has_no_life_on_dynamodb(action_id: str) -> None:
+    assert DynamoDBRecorder(DynamoDB("nowhere")).journal().life(action_id) is None
 
 
 @pytest.mark.xdist_group("moto")

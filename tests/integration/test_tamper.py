@@ -21,18 +21,19 @@ from handlers.evidence.verify import Verify
 from projections.evidence import Coverage, judged
 from tests import tamper
 from tests.engines import Engine
-from tests.evidence_house import FakeJournal, House
+from tests.evidence_house import FakeJournal, House, told
 from tests.sqlite_ledger import commit
+from tests.wire import on_the_wire, refused
 
 Item: TypeAlias = dict[str, Any]
 
 
 def test_no_attack_on_a_ledger_in_sqlite_is_missed(tmp_path: Path) -> None:
-    told: list[str] = []
+    lines: list[str] = []
 
-    tally = tamper.campaign(tmp_path, actions=2, bits_of=1, tell=told.append)
+    tally = tamper.campaign(tmp_path, actions=2, bits_of=1, tell=lines.append)
 
-    assert told == ["2 actions, 8 commits, 12 events, in SQLite"]
+    assert lines == ["2 actions, 8 commits, 12 events, in SQLite"]
     assert tally.missed == []
     assert {f"a bit of `{column}`" for column in tamper.COLUMNS} < set(tally.made)
     assert sum(tally.made.values()) > 5_000
@@ -160,6 +161,51 @@ def test_what_is_deleted_moved_or_put_in_on_dynamodb_is_named(recorder: DynamoDB
     put(recorder, second)
     put(recorder, second | {"pk": {"S": "act_2"}, "sk": {"N": "4"}})
     assert [(action_id, version) for _, action_id, version in found()] == [("act_2", 4)]
+
+
+@pytest.mark.parametrize(
+    "indexed",
+    [{}, {"born": "2026-01-01#99", "written": "2026-01-01#99"}, {"born": "2025-12-31#1"}, {"born": "2026-01-09#1"}],
+)
+def test_what_no_index_leads_to_is_named(recorder: DynamoDBRecorder, indexed: dict[str, str]) -> None:
+    journal, house = journal_of(recorder), House(FakeJournal(), now=FIRST_DAY + timedelta(hours=2))
+    Seal(journal, house.store, house.checkpoints(), house.signer, temporary_leaf_index, lambda: house.now).seal()
+    for item in items_of(recorder, "act_1"):
+        said = {name: value for name, value in item.items() if name not in ("born", "written")}
+        said |= {name: {"S": value} for name, value in indexed.items() if name in item}
+        put(recorder, said | {"pk": {"S": "act_forged"}})
+
+    with temporary_leaf_index() as index:
+        verified = Verify(journal, house.checkpoints(), index).verify()
+
+    assert [told(finding) for finding in verified.examined.findings] == [
+        ("inserted", "act_forged", 1),
+        ("inserted", "act_forged", 3),
+    ]
+    assert verified.notices == ()
+
+
+def test_what_a_checkpoint_holds_is_judged_though_no_index_leads_to_it(recorder: DynamoDBRecorder) -> None:
+    journal, house = journal_of(recorder), House(FakeJournal(), now=FIRST_DAY + timedelta(hours=2))
+    Seal(journal, house.store, house.checkpoints(), house.signer, temporary_leaf_index, lambda: house.now).seal()
+    put(recorder, {name: value for name, value in items_of(recorder, "act_1")[0].items() if name != "born"})
+
+    with temporary_leaf_index() as index:
+        verified = Verify(journal, house.checkpoints(), index).verify()
+
+    assert [told(finding) for finding in verified.examined.findings] == [("damaged", "act_1", 1)]
+
+
+def test_where_nobody_may_look_for_what_no_index_leads_to_that_is_said(recorder: DynamoDBRecorder) -> None:
+    journal, house = journal_of(recorder), House(FakeJournal(), now=FIRST_DAY + timedelta(hours=2))
+    Seal(journal, house.store, house.checkpoints(), house.signer, temporary_leaf_index, lambda: house.now).seal()
+    on_the_wire(recorder.dynamodb.client, "Scan", refused("AccessDeniedException", "dynamodb:Scan"))
+
+    with temporary_leaf_index() as index:
+        verified = Verify(journal, house.checkpoints(), index).verify()
+
+    assert verified.is_sound
+    assert verified.notices == ("rows that no index leads to were not looked for: it takes dynamodb:Scan",)
 
 
 def test_a_checkpoint_on_dynamodb_finds_what_is_new_by_an_index(recorder: DynamoDBRecorder) -> None:

@@ -68,6 +68,17 @@ def test_what_cannot_be_used_is_said_in_one_line(tmp_path: Path, act: object) ->
         act(CheckpointDirectory(tmp_path / "file"))  # type: ignore[operator]
 
 
+def test_a_file_is_read_from_a_byte_on(tmp_path: Path) -> None:
+    store = CheckpointDirectory(tmp_path)
+    store.put("one", BytesIO(b"0123456789"))
+    for offset, rest in ((0, b"0123456789"), (7, b"789"), (11, b"")):
+        file = store.read_from("one", offset)
+        assert file is not None
+        with file:
+            assert file.read() == rest
+    assert store.read_from("two", 7) is None
+
+
 def test_a_directory_is_no_file(tmp_path: Path) -> None:
     (tmp_path / "one").mkdir()
     with pytest.raises(LedgerUnavailable):

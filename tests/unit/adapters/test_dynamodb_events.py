@@ -22,7 +22,15 @@ from eventsourcing.persistence import (
 )
 
 from adapters.dynamodb import TRIES, DynamoDB
-from adapters.dynamodb_commit import LARGEST_ITEM, LARGEST_STATE, Commit, size_of
+from adapters.dynamodb_commit import (
+    LARGEST_ITEM,
+    LARGEST_STATE,
+    Commit,
+    next_version,
+    size_of,
+    stored_commit,
+    version_in,
+)
 from adapters.dynamodb_events import DynamoDBFactory, DynamoDBRecorder, KnownTails
 from domain.commit import Commit as StoredCommit
 from domain.errors import ConfigurationError, CorruptEvent, EventTooLarge
@@ -114,6 +122,22 @@ def test_a_topic_without_a_dot_is_its_own_type() -> None:
 def test_an_item_that_is_no_commit_is_named() -> None:
     with pytest.raises(CorruptEvent, match="act_1: the item at version 3"):
         Commit.from_item({"pk": {"S": "act_1"}, "sk": {"N": "3"}, "events": {"L": [{"S": "forged"}]}}, "act_1")
+
+
+@pytest.mark.parametrize("number", ["1.5", "-1", "1E+30", "9223372036854775808", "9" * 5_000, "\u0661.0"])
+def test_a_key_that_says_no_version_is_named(number: str) -> None:
+    item = {"pk": {"S": "act_1"}, "sk": {"N": number}, "count": {"N": "1"}, "events": {"L": []}}
+    for read in (version_in, next_version, stored_commit, lambda item: Commit.from_item(item, "act_1")):
+        with pytest.raises(CorruptEvent, match="is no version"):
+            read(item)
+
+
+@pytest.mark.parametrize("count", [{}, {"count": {"N": "0"}}, {"count": {"N": "1.5"}}, {"count": {"N": str(2**63)}}])
+def test_what_follows_an_item_is_told_or_it_is_named(count: dict[str, Any]) -> None:
+    item = {"pk": {"S": "act_1"}, "sk": {"N": "3"}}
+    assert next_version(item | {"count": {"N": "2"}}) == 5
+    with pytest.raises(CorruptEvent, match="act_1: "):
+        next_version(item | count)
 
 
 # -- what is remembered ---------------------------------------------------------------------------------------------

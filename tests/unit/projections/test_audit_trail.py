@@ -198,7 +198,7 @@ def test_what_stands_there_twice_is_a_finding_and_both_are_told() -> None:
     assert [entry["version"] for entry in told["timeline"]] == [1, 2, 3, 2]
 
 
-def test_where_the_beginning_is_in_an_archive_nothing_is_missing() -> None:
+def test_where_the_beginning_is_said_to_be_in_an_archive_that_is_told_and_nothing_else_is_missing() -> None:
     archived: Said = (
         "action.archived",
         {
@@ -215,7 +215,7 @@ def test_where_the_beginning_is_in_an_archive_nothing_is_missing() -> None:
     )
     told = trail(commit(5, archived, previous=b"h" * 32))
 
-    assert told["findings"] == []
+    assert [(finding["problem"], finding["version"]) for finding in told["findings"]] == [("archived_elsewhere", 5)]
     assert told["status"] == "succeeded"
     assert [act["act"] for act in told["acts"]] == ["archived"]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -150,7 +151,7 @@ def test_a_life_that_begins_late_is_found() -> None:
 
 
 def test_a_life_may_begin_at_version_0() -> None:
-    zero = Commit("act_1", 0, LIFE[0].at, NOTHING, LIFE[1].events)
+    zero = Commit("act_1", 0, LIFE[0].at, NOTHING, LIFE[0].events[:1])
     assert found([zero, replace(LIFE[0], previous=zero.hash)]) == []
     assert found([zero, LIFE[0]]) == [(Trouble.CHAIN_BROKEN, 1)]
 
@@ -164,6 +165,57 @@ def test_commits_from_before_commits_were_chained_are_counted() -> None:
 
 def test_a_chain_that_was_taken_off_is_found() -> None:
     assert found([*LIFE[:2], replace(LIFE[2], previous=None), LIFE[3]])[0] == (Trouble.CHAIN_LOST, 5)
+
+
+def test_a_commit_that_was_sealed_unchained_is_what_it_was() -> None:
+    """An earlier release beside this one wrote it: told once, when it is sealed, and not for ever."""
+    loose = replace(LIFE[2], previous=None)
+    life = [*LIFE[:2], loose, replace(LIFE[3], previous=loose.hash)]
+    assert found(life) == [(Trouble.CHAIN_LOST, 5)]
+    assert found(life, life) == []
+    assert found([*LIFE[:2], loose, LIFE[3]], LIFE)[0] == (Trouble.ALTERED, 5)
+
+
+def said_at(*times: str | None, at: str = "2026-03-01T12:00:05.000000Z") -> Commit:
+    states = [json.dumps({"note": "x"} if time is None else {"at": time, "note": "x"}).encode() for time in times]
+    return Commit("act_1", 1, at, NOTHING, tuple(("action.noted", state) for state in states))
+
+
+@pytest.mark.parametrize(
+    ("times", "agree"),
+    [
+        (("2026-03-01T12:00:05.000000Z",), True),
+        (("2026-03-01T12:00:04.000000Z", "2026-03-01T12:00:05.000000Z"), True),
+        (("2020-03-01T12:00:05.000000Z",), False),
+        (("2026-03-01T12:00:05.000000Z", "2020-03-01T12:00:05.000000Z"), False),
+        (("2026-03-01T12:00:06.000000Z", "2026-03-01T12:00:05.000000Z"), True),  # a clock that was set back
+        (("2026-03-01T13:00:06.000000Z", "2026-03-01T12:00:05.000000Z"), False),
+        ((None,), True),
+        (("2026-03-01T12:00:05.000000Z", None), True),
+    ],
+)
+def test_a_commit_is_of_the_time_of_its_last_event(times: tuple[str | None, ...], agree: bool) -> None:
+    commit = said_at(*times)
+    expected = [] if agree else [(Trouble.TIMES_DISAGREE, 1)]
+    assert found([commit]) == found([commit], [commit]) == expected
+
+
+@pytest.mark.parametrize(
+    ("state", "agree"),
+    [
+        (b'{"at":"2026-03-01T12:00:05.000000Z","note":"x"}', True),
+        (b'{"at":"2026-03-01T12:00:05.000000Z","note":{"at":"2020"}}', True),
+        (b'{"at":"2026-03-01T12:00:05.000000Z","at":"2020"}', False),
+        (b'{"at":"2026-03-01T12:00:05.000000Z","\\u0061t":"2020"}', False),
+        (b"no JSON", True),
+        (b"[" * 100_000, True),
+        (b'["at"]', True),
+        (b'{"at":2020}', True),
+    ],
+)
+def test_the_time_of_an_event_is_the_one_that_its_readers_read(state: bytes, agree: bool) -> None:
+    commit = replace(said_at(None), events=(("action.noted", state),), body=b"")
+    assert found([commit]) == ([] if agree else [(Trouble.TIMES_DISAGREE, 1)])
 
 
 def test_a_first_commit_whose_chain_was_taken_off_is_found_by_a_checkpoint() -> None:

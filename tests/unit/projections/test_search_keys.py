@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.ledger import ActionMapper
-from projections.search_keys import LONGEST_KEY, keys_of, search_key
+from projections.search import search_of
+from projections.search_keys import LONGEST_KEY, keys_of, search_key, subject_key
 from projections.status import view_of
 from tests.given import ATTEMPTED, RETRY, VALIDATED, Told, action_after, life_of
 
@@ -59,6 +60,36 @@ def test_the_cause_is_what_the_request_tells() -> None:
 )
 def test_the_subject_is_where_the_type_said_when_it_was_requested(path: str, subject: str | None) -> None:
     assert keys(requested(path)).get("subject") == subject
+
+
+@pytest.mark.parametrize(
+    ("said", "key"),
+    [
+        ("Ada@EXAMPLE.com", "ada@example.com"),
+        ("STRASSE@example.com", "strasse@example.com"),
+        ("Straße@example.com", "strasse@example.com"),
+        ("003A", "003A"),
+        ("@Ada", "@Ada"),
+        ("Ada <Ada@example.com>", "Ada <Ada@example.com>"),
+        ("Ada@one@two", "Ada@one@two"),
+        (7, None),
+    ],
+)
+def test_an_address_is_one_however_it_is_written_and_nothing_else_is_changed(said: Any, key: str | None) -> None:
+    assert subject_key(said) == key
+    assert keys(requested("parameters.id", parameters={"id": said})).get("subject") == key
+
+
+@given(st.emails())
+def test_who_is_looked_for_is_found_in_any_spelling(address: str) -> None:
+    key = keys(requested("parameters.id", parameters={"id": address}))["subject"]
+    for spelling in (address, address.upper(), address.lower(), address.swapcase()):
+        assert search_of({"subject": spelling}).keys == {"subject": key}
+
+
+def test_only_subjects_are_addresses() -> None:
+    assert search_of({"correlation": "Ada@EXAMPLE.com"}).keys == {"correlation": "Ada@EXAMPLE.com"}
+    assert keys(requested(correlation_id="Ada@EXAMPLE.com"))["correlation"] == "Ada@EXAMPLE.com"
 
 
 def test_what_an_action_made_is_its_subject_once_it_is_there() -> None:

@@ -13,7 +13,7 @@ from typing import BinaryIO
 
 import pytest
 
-from domain.checkpoint import Header, Leaf, Signed, leaves_in, name_of
+from domain.checkpoint import Header, Leaf, Signed, leaves_in, line_of, name_of
 from domain.commit import Commit
 from domain.errors import LedgerConflict, LedgerUnavailable
 from domain.journal import Damaged
@@ -145,6 +145,20 @@ def test_what_was_committed_by_a_clock_that_is_ahead_is_in_one_tree_too(house: H
     assert house.found() == []
 
 
+def test_what_was_committed_by_a_clock_that_is_days_ahead_is_counted_and_contradicts_nothing(house: House) -> None:
+    house.journal.put(life_of("act_ahead", 1, at=NOON + timedelta(days=5)))
+    house.seal()
+    for _ in range(5):
+        house.now += timedelta(days=1)
+        house.seal()
+
+    verified = house.verify()
+    assert (verified.is_sound, verified.repeated) == (True, 1)
+    proof = house.prove("act_ahead")
+    assert proof is not None
+    assert (proof.findings, proof.document["commits"][0]["checkpoint"]) == ([], 1)
+
+
 def test_a_row_that_is_no_commit_is_told_and_keeps_no_other_out(house: House) -> None:
     house.journal.rows["act_1"][0] = Damaged("act_1", 1, "it cannot be read")
 
@@ -263,6 +277,38 @@ def test_one_that_is_missing_in_between_is_named(three: House, number: int) -> N
     assert troubles(three.verify().examined.findings) == ["checkpoint_missing"]
 
 
+def test_all_that_are_missing_in_a_row_are_one_finding(three: House) -> None:
+    files(three)["00200000.checkpoint"] = b"x"
+    files(three)["00000007.checkpoint"] = b"x"
+
+    findings = three.verify().examined.findings
+    assert [(str(finding.trouble), finding.checkpoint) for finding in findings] == [
+        ("checkpoint_missing", 4),
+        ("checkpoint_unreadable", 7),
+        ("checkpoint_missing", 8),
+        ("checkpoint_unreadable", 200_000),
+    ]
+    proof = three.prove("act_1")
+    assert proof is not None
+    assert [finding.checkpoint for finding in proof.findings] == [200_000, 8, 7, 4]
+
+
+def test_those_before_the_first_that_is_there_are_missed_too(three: House) -> None:
+    del files(three)[name_of(1)]
+    assert [(str(finding.trouble), finding.checkpoint) for finding in three.verify().examined.findings] == [
+        ("checkpoint_missing", 1)
+    ]
+    proof = three.prove("act_of_3")
+    assert proof is not None
+    assert troubles(proof.findings) == ["checkpoint_missing"]
+
+
+def test_a_name_in_other_digits_is_that_of_no_checkpoint(house: House) -> None:
+    house.seal()
+    files(house)["\u0660\u0660\u0660\u0660\u0660\u0660\u0660\u0662.checkpoint"] = b"x"
+    assert house.seal().header.number == 2
+
+
 def test_the_last_one_is_missed_by_whoever_remembers_it(three: House) -> None:
     del files(three)[name_of(3)]
 
@@ -282,6 +328,17 @@ def test_one_that_was_made_anew_is_found_by_whoever_remembers_its_hash(three: Ho
     assert three.verify(expected=Expected(3)).is_sound
     findings = three.verify(expected=Expected(3, remembered)).examined.findings
     assert troubles(findings) == ["checkpoint_replaced"]
+
+
+def test_what_is_remembered_is_compared_though_it_is_older_than_what_is_looked_at(three: House) -> None:
+    remembered = Expected(1, header(three, 1).hash.hex()[:16])
+    assert three.verify(since=3, expected=remembered).is_sound
+
+    findings = three.verify(since=3, expected=Expected(1, "deadbeef")).examined.findings
+    assert [(str(finding.trouble), finding.checkpoint) for finding in findings] == [("checkpoint_replaced", 1)]
+    del files(three)[name_of(2)]
+    findings = three.verify(since=3, expected=remembered).examined.findings
+    assert [(str(finding.trouble), finding.checkpoint) for finding in findings] == [("checkpoint_missing", 2)]
 
 
 def test_a_header_that_was_changed_is_named(three: House) -> None:
@@ -343,14 +400,8 @@ def test_a_leaf_list_that_is_not_of_the_signed_head_is_refused(three: House) -> 
 
 
 def test_what_two_trees_hold_is_named(three: House) -> None:
-    again = leaves_of(three, 1)[0]
-    forged(
-        three,
-        3,
-        gzip.decompress(files(three)[header(three, 1).list_name]),
-        root=header(three, 1).root,
-        size=header(three, 1).size,
-    )
+    again = replace(leaves_of(three, 1)[0], hash=bytes(32))
+    forged(three, 3, line_of(again), root=head_of([again.hash]), size=1)
     (first, *_) = three.verify().examined.findings
     assert (first.trouble, first.action_id, first.checkpoint) == (Trouble.LEAVES_CONTRADICT, again.action_id, 3)
 
@@ -362,6 +413,35 @@ def test_without_any_it_is_said_what_that_leaves_open(house: House) -> None:
 
 
 # -- what is wrong with the ledger ------------------------------------------------------------------------------------
+
+
+def test_a_life_in_whose_place_is_another_of_today_is_no_proof_and_never_sound(three: House) -> None:
+    """The checkpoint after it takes the other one in: it looks at the last day alone."""
+    three.now += timedelta(days=4)
+    three.seal()
+    three.journal.put(life_of("act_1", 2, at=three.now - timedelta(minutes=30)))
+    three.now += timedelta(hours=1)
+    assert three.seal().header.size == 1
+
+    proof = three.prove("act_1")
+    assert proof is not None
+    assert [told(finding) for finding in proof.findings] == [
+        ("leaves_contradict", "act_1", 1),
+        ("altered", "act_1", 1),
+        ("deleted", "act_1", 4),
+    ]
+    assert proof.document["commits"][0]["checkpoint"] == 1
+    assert three.found() == [("leaves_contradict", "act_1", 1), ("altered", "act_1", 1), ("truncated", "act_1", 4)]
+
+
+def test_events_that_say_they_are_older_than_their_commit_are_no_proof(house: House) -> None:
+    state = b'{"at":"2020-03-01T09:00:00.000000Z"}'
+    house.journal.put([replace(life_of("act_old", 1)[0], events=(("action.noted", state),), body=b"")])
+    assert [told(finding) for finding in house.seal().findings] == [("times_disagree", "act_old", 1)]
+
+    proof = house.prove("act_old")
+    assert proof is not None
+    assert [told(finding) for finding in proof.findings] == house.found() == [("times_disagree", "act_old", 1)]
 
 
 def test_an_action_that_was_deleted_whole_is_named_commit_by_commit(three: House) -> None:
