@@ -33,7 +33,7 @@ LONGEST_LINE = 1 << 26
 """Bytes. A commit takes a thousandth of that, mostly."""
 
 _HASH = re.compile(r"[0-9a-f]{64}")
-_MANIFEST = re.compile(r"(\d{8})\.manifest")
+_MANIFEST = re.compile(r"([0-9]{8})\.manifest")
 _FILE = re.compile(r"\d{4}-\d\d-[0-9a-f]{32}\.jsonl\.gz")
 
 
@@ -55,6 +55,10 @@ class Shelf(Protocol):
 
     def read(self, name: str) -> BinaryIO | None:
         """None where there is no such file. The reader closes it."""
+        ...
+
+    def read_from(self, name: str, offset: int) -> BinaryIO | None:
+        """The same from this byte on, and of the rest not much more than is read."""
         ...
 
     def put(self, name: str, file: BinaryIO) -> bool:

@@ -45,14 +45,20 @@ class MemoryShelf:
     before: bool = True
     steps: int = 0
     where: str = "memory"
+    read_whole: list[str] = field(default_factory=list)
 
     def names(self) -> list[str]:
         with self._step():
             return list(self.files)
 
     def read(self, name: str) -> BinaryIO | None:
+        self.read_whole.append(name)
         with self._step():
             return BytesIO(self.files[name]) if name in self.files else None
+
+    def read_from(self, name: str, offset: int) -> BinaryIO | None:
+        with self._step():
+            return BytesIO(self.files[name][offset:]) if name in self.files else None
 
     def put(self, name: str, file: BinaryIO) -> bool:
         with self._step():

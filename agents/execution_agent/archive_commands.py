@@ -18,6 +18,7 @@ from agents.execution_agent import archiving
 from agents.execution_agent.agent import ExecutionAgent
 from agents.execution_agent.config import place_of_files
 from agents.execution_agent.console import one_line, say
+from agents.execution_agent.held_together import held_together
 from agents.execution_agent.operators import Actor, Reason
 from agents.execution_agent.shell import (
     REFUSED_OR_FAILED,
@@ -35,8 +36,6 @@ from projections.archived import Finding, Place
 
 MOST_SHOWN = 100
 """Findings that people are shown; `--json` has all."""
-PAGE = 100
-"""Actions that are looked for together."""
 
 Where = Annotated[
     str | None,
@@ -150,7 +149,9 @@ def place(  # noqa: PLR0913, PLR0917 - each is an option
     subject: Annotated[str | None, typer.Option(help="And all actions about this one.")] = None,
     decision: Annotated[str | None, typer.Option(help="And all actions of this decision.")] = None,
     correlation: Annotated[str | None, typer.Option(help="And all actions under this correlation id.")] = None,
-    workflow: Annotated[str | None, typer.Option(metavar="RUN", help="And all actions of this run.")] = None,
+    workflow: Annotated[
+        str | None, typer.Option(metavar="RUN", help="And all actions of this run, and of runs within it.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Keep actions in the ledger, whatever their age, as long as a matter is open."""
@@ -213,7 +214,9 @@ def _on_each(
     if not ids and not asked and not may_be_none:
         raise refused(as_json, "usage", "say which actions: their ids, or what they have in common", USAGE)
     with agent_of(as_json) as agent:
-        named = dict.fromkeys([*(ids or ()), *_found(agent, asked)])
+        if asked:
+            _require_searchable(agent, as_json)
+        named = dict.fromkeys([*(ids or ()), *held_together(agent, asked)])
         told = [{"action_id": action_id, **_told(act(agent, action_id))} for action_id in named]
     if as_json:
         print_json(told)
@@ -231,16 +234,14 @@ def _told(response: Mapping[str, Any]) -> dict[str, Any]:
     return {"status": response["status"], "error": error if is_refused else None}
 
 
-def _found(agent: ExecutionAgent, asked: Mapping[str, str]) -> Iterator[str]:
-    """Of each thing that actions may have in common all that have it: hold too much rather than too little."""
-    for name, value in asked.items():
-        cursor: str | None = None
-        while True:
-            page = agent.find(**{name: value}, limit=PAGE, cursor=cursor)
-            yield from (row["action_id"] for row in page["actions"])
-            cursor = page["next"]
-            if cursor is None:
-                break
+def _require_searchable(agent: ExecutionAgent, as_json: bool) -> None:
+    """What cannot be found would not be held, and nobody would know."""
+    if missed := agent.count_not_searchable():
+        message = (
+            f"nothing is held: {missed} rows of an earlier release cannot be found by this yet, and some would be"
+            " missed. First: execution-agent views rebuild"
+        )
+        raise refused(as_json, "ledger", message, REFUSED_OR_FAILED)
 
 
 # -- what is shared ---------------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from domain.action import Action
 from domain.archive import break_in
 from domain.commit import Commit
 from domain.journal import Damaged, Journal, Life
-from domain.retention import OPEN_RUN, why_it_stays
+from domain.retention import LEGAL_HOLD, OPEN_RUN, why_it_stays
 from domain.unreadable import Known, known_of, life_in
 from projections.archived import pruned_to
 
@@ -58,10 +58,12 @@ class Candidates:
         standing = _action_or_run(known.as_of)
         if standing is None:
             return None
-        stays = why_it_stays(standing, before)
-        if stays is None and self._is_of_an_open_run(standing):
-            stays = OPEN_RUN
-        return Candidate(commits, standing, stays)
+        return Candidate(commits, standing, why_it_stays(standing, before) or self._why_others_keep(standing))
+
+    def _why_others_keep(self, standing: Action | WorkflowRun) -> str | None:
+        if isinstance(standing, Action) and self._takes_back_what_is_held(standing):
+            return LEGAL_HOLD
+        return OPEN_RUN if self._is_of_an_open_run(standing) else None
 
     def _known(self, commits: Sequence[Commit]) -> Known:
         known = known_of(life_in([event for commit in commits for event in commit.stored_events()], self._mapper))
@@ -69,8 +71,25 @@ class Candidates:
             raise Flawed(f"version {known.unknown.originator_version} is damaged")
         return known
 
+    def _takes_back_what_is_held(self, action: Action) -> bool:
+        """Who must keep an action must keep what became of it. What cannot be read may be held.
+
+        This is asked each time: a hold may be placed at any moment.
+        """
+        if action.compensates is None or (life := self._journal.life(action.compensates)) is None:
+            return False
+        try:
+            known = self._known(_readable(life))
+        except Flawed:
+            return True
+        original = known.as_of if known.unknown is None else None
+        return not isinstance(original, Action) or bool(original.legal_holds)
+
     def _is_of_an_open_run(self, standing: Action | WorkflowRun) -> bool:
-        """Whether it is a step of a run that is not over, or of one that is itself such a step."""
+        """Whether it is a step of a run that is not over, or of one that is itself such a step.
+
+        What a schedule has started is no part of it: a schedule may never be over, and needs none of what is.
+        """
         part = standing.workflow if isinstance(standing, Action) else standing.parent
         if part is None:
             return False
@@ -91,6 +110,8 @@ class Candidates:
         run = None if known is None or known.unknown is not None else _action_or_run(known.as_of)
         if run is None or isinstance(run, Action):
             return True
+        if run.is_schedule:
+            return False
         return not run.is_over or run.due_at is not None or self._is_of_an_open_run(run)
 
 
@@ -101,12 +122,17 @@ def _action_or_run(found: object) -> Action | WorkflowRun | None:
     return found if isinstance(found, Action | WorkflowRun) else None
 
 
-def _whole(life: Life) -> list[Commit]:
+def _readable(life: Life) -> list[Commit]:
     commits: list[Commit] = []
     for row in life.rows:
         if isinstance(row, Damaged):
             raise Flawed(f"version {row.version} is damaged ({row.problem})")
         commits.append(row)
+    return commits
+
+
+def _whole(life: Life) -> list[Commit]:
+    commits = _readable(life)
     if (broken := break_in(commits)) is not None:
         raise Flawed(broken)
     if life.born is None:

@@ -31,6 +31,7 @@ from projections.archived import Archive, Finding, pruned_to
 CHANGED = "changed since"
 RUN = "a workflow run"
 GONE = "pruned before"
+TAKES_BACK = "what it takes back is here"
 """Why something of the archive is left where it is, or is not there any more. For people, and counted."""
 ALWAYS = datetime.max.replace(tzinfo=UTC)
 
@@ -128,6 +129,8 @@ class Prune:
             return candidate.stays
         if not isinstance(candidate.standing, Action):
             return RUN
+        if candidate.standing.compensates is not None and self._is_there(candidate.standing.compensates):
+            return TAKES_BACK
         if list(candidate.commits) != list(copied.commits):
             return CHANGED
         return self._superseded(candidate.standing, copied, order)

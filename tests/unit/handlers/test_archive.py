@@ -191,6 +191,20 @@ def test_a_run_stays_as_long_as_the_run_is_open_of_which_it_is_a_step(house: Arc
     assert house.copy().stay == {"open": 1, "its run is open": 2}
 
 
+def test_what_a_schedule_has_started_is_let_go_while_the_schedule_lives(house: ArchiveHouse) -> None:
+    schedule, run = run_of(house, "run_1"), run_of(house, "run_2", run="run_1", step="2023-11-14T00:00:00.000000Z")
+    schedule.schedule(house.clock.now(), at=house.clock.now())
+    run.end_step("first", StepStatus.SUCCEEDED, at=house.clock.now())
+    run.complete(at=house.clock.now())
+    run.reported(at=house.clock.now())
+    for one in (schedule, run, step_of(house, "run_2", "first")):
+        house.ledger.record(one)
+    house.years_pass()
+    report = house.copy()
+    assert (report.lives, report.stay) == (2, {"open": 1})
+    assert house.prune().pruned == 1
+
+
 def step_of(house: ArchiveHouse, run_id: str, step: str) -> Action:
     """An action that is over, and of which its run has heard."""
     at = house.clock.now()
@@ -515,6 +529,16 @@ def test_to_a_damaged_archive_nothing_is_added(house: ArchiveHouse) -> None:
     assert house.shelf.files == files
 
 
+def test_to_tell_a_life_no_file_is_read_whole(house: ArchiveHouse) -> None:
+    ids = [house.act(idempotency_key=f"ada-{number}") for number in range(3)]
+    house.years_pass()
+    house.copy()
+    assert house.prune().pruned == 3
+    before = list(house.shelf.read_whole)
+    assert [len(house.commits(action_id, whole=True)) for action_id in ids] == [3, 3, 3]
+    assert house.shelf.read_whole == before
+
+
 def test_of_an_action_whose_archive_is_gone_at_least_the_end_is_told(house: ArchiveHouse) -> None:
     action_id = archived(house)
     house.at_hand()
@@ -601,6 +625,48 @@ def test_a_legal_hold_beats_age_until_the_last_matter_is_closed(house: ArchiveHo
         "legal_hold_lifted",
         "archived",
     ]
+
+
+def taken_back(house: ArchiveHouse) -> tuple[str, str]:
+    """An action that was taken back, and the one that took it back; both are in the archive, too."""
+    action_id = house.act(action_type="greet_reversibly")
+    assert house.agent.undo(action_id, **ADA)["status"] == "compensated"
+    house.years_pass()
+    assert house.copy().lives == 2
+    return action_id, compensating_action_id(action_id)
+
+
+def test_what_takes_back_an_action_on_legal_hold_stays_with_it(house: ArchiveHouse) -> None:
+    action_id, compensation = taken_back(house)
+    place(house, action_id)
+    house.years_pass()
+    assert house.prune().stay == {"legal hold": 2}
+    assert house.copy().stay == {"legal hold": 2}
+    house.agent.lift_legal_hold(action_id, matter="case-7", **ADA)
+    house.years_pass()
+    assert house.prune().stay == {"changed since": 1, "what it takes back is here": 1}
+    house.copy()
+    assert [house.prune().pruned for _ in range(3)] == [1, 1, 0]
+    assert [len(house.commits(any_id)) for any_id in (action_id, compensation)] == [1, 1]
+
+
+def test_behind_a_hold_on_what_was_pruned_the_compensation_stays(house: ArchiveHouse) -> None:
+    action_id, compensation = taken_back(house)
+    house.agent.place_legal_hold(compensation, matter="case-8", **ADA)
+    assert house.prune().stay == {"legal hold": 1}
+    place(house, action_id)
+    house.agent.lift_legal_hold(compensation, matter="case-8", **ADA)
+    house.years_pass()
+    assert house.copy().stay == {"legal hold": 1}
+
+
+@pytest.mark.parametrize("text", [b'{"at":"2026-03-01T12:00:00Z","schema":2}', b"{"])
+def test_what_takes_back_what_cannot_be_read_may_be_held(house: ArchiveHouse, text: bytes) -> None:
+    action_id, _ = taken_back(house)
+    last = house.commits(action_id)[-1].last
+    house.ledger.recorder.insert_events([StoredEvent(action_id, last + 1, "action.reported", text)])
+    report = house.prune()
+    assert (report.pruned, report.stay["legal hold"]) == (0, 1)
 
 
 class Interrupted:

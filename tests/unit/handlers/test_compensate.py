@@ -9,6 +9,7 @@ import pytest
 from domain.base_action import Compensation
 from domain.errors import LedgerConflict
 from domain.outcome import Permanent, Retry, Succeeded, Unknown
+from projections.news import news_of
 from tests.fakes import FakeClock, Greet, GreetReversibly, ScriptedProvider, Ungreet, fake_world
 from tests.house import agent_with, greet, words
 
@@ -101,6 +102,8 @@ def test_a_compensation_that_fails_is_shown_and_can_be_redriven() -> None:
     answer = house.undo()
     assert (answer["status"], answer["error"]["code"]) == ("compensation_failed", "http_404")
     compensation_id = house.compensation["action_id"]
+    assert answer["result"] == {"greeting": "Hello", "compensation": compensation_id, "owner": ADA["actor"]}
+    assert news_of(house.agent._parts.ledger.load(house.id)).response["result"]["owner"] == ADA["actor"]
     assert house.agent.redrive(compensation_id, **ADA)["status"] == "scheduled"
     assert house.agent.advance(compensation_id)["status"] == "succeeded"
     assert house.agent.status(house.id)["status"] == "compensated"

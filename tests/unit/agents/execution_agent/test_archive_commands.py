@@ -85,6 +85,30 @@ def test_an_auditor_sees_the_whole_where_the_archive_is_at_hand(cli: Cli) -> Non
     assert [finding["code"] for finding in without] == ["no_checkpoint", "versions_missing"]
 
 
+def test_where_no_archive_confirms_what_was_before_an_auditor_is_told(cli: Cli) -> None:
+    """Whoever can write to the ledger can write that all the rest is in an archive."""
+    action_id = mail(cli)
+    cli("archive", "run", *NOW)
+    cli("archive", "prune", *ADA)
+    for words in (("show", action_id), ("export", "--format", "jsonl")):
+        assert cli("audit", *words).exit_code == 0
+        assert cli("audit", *words, EXECUTION_AGENT_ARCHIVE="").exit_code == 1
+    (trail,) = document(cli("audit", "show", action_id, "--json", EXECUTION_AGENT_ARCHIVE=""))["trails"]
+    assert [finding["problem"] for finding in trail["findings"]] == ["archived_elsewhere"]
+
+
+def test_beside_a_damaged_checkpoint_nothing_is_archived_and_the_reason_is_one_line(cli: Cli, tmp_path: Path) -> None:
+    mail(cli)
+    (tmp_path / "checkpoints").mkdir()
+    (tmp_path / "checkpoints" / "00000001.checkpoint").write_bytes(b"junk")
+
+    done = cli("archive", "run", *NOW, EXECUTION_AGENT_CHECKPOINTS=str(tmp_path / "checkpoints"))
+
+    assert done.exit_code in (1, 3)
+    assert "checkpoint 1: it is not a header and a signature" in done.output
+    assert done.output.count("\n") == 1
+
+
 def test_signed_checkpoints_vouch_for_what_is_only_in_the_archive(cli: Cli, tmp_path: Path) -> None:
     signed = {
         "EXECUTION_AGENT_CHECKPOINTS": str(tmp_path / "checkpoints"),
@@ -209,6 +233,26 @@ def test_a_hold_is_placed_on_all_that_have_something_in_common(cli: Cli) -> None
     assert (lifted.exit_code, len(document(lifted))) == (0, 3)
     assert document(cli("legal-hold", "list", "--matter", "m2", "--json")) == []
     assert cli("legal-hold", "lift", "--all", "--matter", "m2", *ADA).exit_code == 0
+
+
+def test_a_person_is_found_however_the_address_is_written(cli: Cli) -> None:
+    action_id = mail(cli, "Customer@EXAMPLE.com")
+    told = cli("legal-hold", "place", "--subject", "customer@example.com", "--matter", "m", *ADA, "--json")
+    assert (told.exit_code, [one["action_id"] for one in document(told)]) == (0, [action_id])
+
+
+def test_where_something_cannot_be_found_nothing_is_held_by_what_is_in_common(cli: Cli, tmp_path: Path) -> None:
+    old, action_id = mail(cli), mail(cli)
+    with closing(sqlite3.connect(tmp_path / "ledger.db")) as tool, tool:
+        tool.execute("UPDATE actions SET searchable = 0, subject = NULL WHERE action_id = ?", (old,))
+    place = ("legal-hold", "place", "--matter", "m", *ADA, "--json")
+    told = cli(*place, "--subject", "ada@example.com")
+    assert told.exit_code == 1
+    assert "1 rows of an earlier release" in document(told)["error"]["message"]
+    assert document(cli("legal-hold", "list", "--json")) == []
+    assert cli(*place, action_id).exit_code == 0
+    assert cli("views", "rebuild").exit_code == 0
+    assert {one["action_id"] for one in document(cli(*place, "--subject", "ada@example.com"))} == {old, action_id}
 
 
 def test_a_hold_that_concerns_nobody_is_no_success(cli: Cli) -> None:
