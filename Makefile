@@ -10,7 +10,7 @@ ARCHITECTURE ?= x86_64
 PARAMETERS ?=
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help install environments run test check bench bench-export bench-replay e2e cost local-aws simulate storm mutants tamper conformance guard package deploy lint-infra lock clean
+.PHONY: help install environments run test check bench bench-export bench-replay bench-verify e2e cost local-aws simulate storm mutants tamper conformance guard package deploy lint-infra lock clean
 
 help:
 	@sed -n 's/^## //p' Makefile
@@ -51,7 +51,7 @@ run: $(VENV)/.ready
 
 ## make test     every test, on memory, SQLite and two local engines of DynamoDB
 test: install
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+	$(BIN)/python -m pytest -n 3 --dist loadgroup
 
 ## make check    format, lint, types and import rules first, then every test
 check: install
@@ -59,7 +59,7 @@ check: install
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -n 2 --dist loadgroup --deselect tests/docs/test_code.py
+	$(BIN)/python -m pytest -n 3 --dist loadgroup --deselect tests/docs/test_code.py
 
 ## make bench    latency, throughput, store units, cold start, memory and growth, beside a bare floor
 bench: install
@@ -72,6 +72,10 @@ bench-export: install
 ## make bench-replay  100,000 actions replayed, and their rows made anew by a process that is killed 20 times
 bench-replay: install
 	$(BIN)/python -m bench.replay
+
+## make bench-verify  a checkpoint of a ledger of 1,000,000 commits, and its verification
+bench-verify: install
+	$(BIN)/python -m bench.verify
 
 ## make e2e      the deployed agent on a local AWS: every door, every permission, deaths, a crowd of writers
 e2e: install

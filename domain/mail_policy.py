@@ -78,13 +78,17 @@ class _Part(BaseModel):
 
 
 class Allowed(_Part):
-    """Addresses that a request may name: these, and those of these very domains."""
+    """Addresses that a request may name: these, and those of these very domains.
+
+    `somebody%elsewhere.com@example.com` is not of example.com: old mail servers pass it on to elsewhere.com.
+    """
 
     addresses: list[_Address] = []
     domains: list[_Domain] = []
 
     def admits(self, address: str) -> bool:
-        return address in self.addresses or address.rpartition("@")[2] in self.domains
+        local, _, domain = address.rpartition("@")
+        return address in self.addresses or (domain in self.domains and "%" not in local)
 
 
 class Copies(Allowed):

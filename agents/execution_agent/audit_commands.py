@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Annotated, Any, BinaryIO
@@ -49,7 +49,7 @@ def show(
     if as_json:
         print_json(told)
     else:
-        audit_console.tell(told)
+        audit_console.tell(told, moment, now=datetime.now(UTC))
     raise typer.Exit(REFUSED_OR_FAILED if told["error"] or _has_findings(told["trails"]) else 0)
 
 
@@ -72,7 +72,7 @@ def export(
     """Every event of the lives that began in a span of days, redacted by the class of its fields."""
     if as_json and out is None:
         raise refused(as_json, "usage", "with --json say --out: standard output has room for one of both", USAGE)
-    with agent_of(as_json) as agent:
+    with agent_of(as_json, refusal=REFUSED_OR_FAILED) as agent:
         secret = None if key is None else secret_named(key, os.environ).encode()
         pieces, tally = agent.export(wanted, since=since, until=until, reveal=reveal or (), key=secret)
         with _written_to(out) as stream:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from rich.console import Console
@@ -14,20 +15,30 @@ from rich.tree import Tree
 from typer import echo
 
 from agents.execution_agent.console import COLOURS, note_of, one_line, say
+from domain.instant import from_text, to_text
 from handlers.export import Tally
 
 _OUTCOMES: Mapping[str, str] = {"succeeded": "green", "permanent": "red", "retry": "yellow", "unknown": "yellow"}
 
 
-def tell(told: Mapping[str, Any]) -> None:
-    """Every trail, one after another."""
+def tell(told: Mapping[str, Any], at: datetime | int | None, *, now: datetime) -> None:
+    """Every trail, one after another. `at` is as of when they are told: a time, a version of one, or None for now."""
     if told["error"] is not None:
         say(told["error"]["message"])
     console = Console()
     for trail in told["trails"]:
-        tell_trail(console, trail)
+        tell_trail(console, trail, then=_moment(trail, at, now))
+        if isinstance(at, int) and trail["as_of"] is not None and trail["as_of"]["version"] < at:
+            say(f"there is no version {at}: this is version {trail['as_of']['version']}, the last")
     if told["more"]:
         say("There are more: execution-agent audit export has all of them.")
+
+
+def _moment(trail: Mapping[str, Any], at: datetime | int | None, now: datetime) -> datetime:
+    """The moment as of which the trail is told; with a version, when that happened."""
+    if not isinstance(at, int):
+        return at or now
+    return now if trail["as_of"] is None else from_text(trail["as_of"]["at"])
 
 
 def tell_tally(tally: Tally) -> None:
@@ -37,25 +48,25 @@ def tell_tally(tally: Tally) -> None:
         echo(one_line(_finding(finding)), err=True)
 
 
-def tell_trail(console: Console, trail: Mapping[str, Any], *, role: str = "", depth: int = 0) -> None:
-    """One trail, and below it those that it leads to, further in."""
-    for part in _parts(trail, role):
+def tell_trail(console: Console, trail: Mapping[str, Any], *, then: datetime, role: str = "", depth: int = 0) -> None:
+    """One trail, as of `then`, and below it those that it leads to, further in."""
+    for part in _parts(trail, role, then):
         console.print(Padding(part, (0, 0, 0, 4 * depth)))
     for link in trail["linked"]:
         named = f"{link['role']} {link.get('step', '')}".strip()
         if link["trail"] is None:
             console.print(Padding(Text(f"{named}  {link['id']}  (nothing is known of it)"), (0, 0, 0, 4 * depth + 4)))
         else:
-            tell_trail(console, link["trail"], role=named, depth=depth + 1)
+            tell_trail(console, link["trail"], then=then, role=named, depth=depth + 1)
 
 
-def _parts(trail: Mapping[str, Any], role: str) -> Iterator[Any]:
+def _parts(trail: Mapping[str, Any], role: str, then: datetime) -> Iterator[Any]:
     status = trail["status"]
     head = Text.assemble((role and f"{role}: ", "dim"), (status, f"bold {COLOURS.get(status, 'cyan')}"))
     yield head.append(f"  {one_line(trail['id'])}")
     yield _facts(trail)
     if trail["attempts"]:
-        yield _attempts(trail["attempts"])
+        yield _attempts(trail["attempts"], then)
     yield _timeline(trail["timeline"])
     for finding in trail["findings"]:
         yield Text(f"  ! {one_line(_finding(finding))}", style="bold red")
@@ -80,19 +91,21 @@ def _facts(trail: Mapping[str, Any]) -> Table:
     return table
 
 
-def _attempts(attempts: Sequence[Mapping[str, Any]]) -> Tree:
+def _attempts(attempts: Sequence[Mapping[str, Any]], then: datetime) -> Tree:
     tree = Tree(Text("  attempts", style="dim"), guide_style="dim")
     for attempt in attempts:
-        branch = tree.add(_attempt(attempt))
+        branch = tree.add(_attempt(attempt, then))
         for line in _about(attempt):
             branch.add(Text(one_line(line), style="dim"))
     return tree
 
 
-def _attempt(attempt: Mapping[str, Any]) -> Text:
+def _attempt(attempt: Mapping[str, Any], then: datetime) -> Text:
     outcome, route = attempt["outcome"], attempt["route"]
     taken = one_line(f"route {route['number']} {_brief(route['action_type'])}")
     line = Text(f"{attempt['number']}  {_when(attempt['began'])}  {taken}")
+    if outcome is None and _brief(attempt["lease_until"]) > to_text(then):
+        return line.append(f"  under way until {one_line(_when(_brief(attempt['lease_until'])))}", style="cyan")
     if outcome is None:
         return line.append("  nobody knows what became of it", style="yellow")
     line.append(f"  {outcome['class']}", style=_OUTCOMES.get(outcome["class"], "cyan"))

@@ -101,6 +101,9 @@ def tell_status(response: Mapping[str, Any]) -> None:
     console.print(line)
     if status == "held" and response["result"]:
         _tell_held(console, response["result"]["held"])
+    if status == "compensation_failed":
+        result = response["result"]
+        console.print(Text(f"  {one_line(result['owner'] or 'a person')} has to see to {result['compensation']}"))
     error = response["error"]
     if error:
         console.print(Text(f"  {error['code']}: {one_line(error['message'])}"))
@@ -158,12 +161,13 @@ def tell_actions(types: Sequence[Mapping[str, str]]) -> None:
 
 
 def tell_list(rows: Sequence[Mapping[str, Any]]) -> None:
-    """One action a line, its id whole: somebody will want to copy it."""
+    """One action a line, its id whole: somebody will want to copy it. What could not be taken back says for whom."""
     console = Console(soft_wrap=True)
     for row in rows:
         due = f"  due {row['due_at'][:16]}Z" if row["due_at"] else ""
         line = Text.assemble(row["action_id"], "  ", (f"{row['status']:<9}", COLOURS.get(row["status"], "cyan")))
-        console.print(line.append(f"  {row['action_type']:<14}  {row['born'][:16]}Z{due}"))
+        whose = f"  {one_line(row['actor'])}" if row["status"] == "compensation_failed" and row["actor"] else ""
+        console.print(line.append(f"  {row['action_type']:<14}  {row['born'][:16]}Z{due}{whose}"))
 
 
 @contextmanager

@@ -62,9 +62,10 @@ def rebuild(journal: Journal, upkeep: Upkeep, telling: Telling, *, stop: Stop, t
         tell(told)
         if stop():
             break
-    account.findings += anew.findings()
-    if _catch_up(anew, journal, stop):
+    if is_caught_up := _catch_up(anew, journal, stop):
         account.comparison = anew.compare()
+    account.findings += anew.findings()
+    if is_caught_up:
         anew.switch(look_into(journal))
         account.is_complete = True
     return account

@@ -220,6 +220,8 @@ class _PutDown:
 def _read(place: Path) -> Account:
     try:
         document: Mapping[str, Any] = json.loads(place.read_text("utf-8"))
+    except FileNotFoundError:
+        raise Refused("there is nothing to resume: no replay was stopped in this folder", code="bad_place") from None
     except (OSError, ValueError) as error:
         raise Refused(f"{place} cannot be read: {type(error).__name__}", code="bad_place") from None
     return taken_up(document)

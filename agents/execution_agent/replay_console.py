@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import accumulate, islice
 from time import monotonic
 from typing import Any
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
@@ -51,18 +53,34 @@ def tell_replay(report: Mapping[str, Any]) -> None:
 
 
 def _tell_result(result: object) -> None:
-    """Rows as a table, anything else as it is."""
+    """Rows as a table, with as many columns as a line has room for; anything else as it is."""
     if not (isinstance(result, list) and result and all(isinstance(row, dict) for row in result)):
         say(str(result))
         return
+    terminal = Console()
+    shown = result[-MOST_LINES:]
+    names = list(islice(result[0], _fitting(shown, terminal.width)))
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for name in result[0]:
+    for name in names:
         table.add_column(name, justify="right" if isinstance(result[0][name], int) else "left")
-    for row in result[-MOST_LINES:]:
-        table.add_row(*(Text(one_line("" if value is None else str(value))) for value in row.values()))
-    Console().print(table)
+    for row in shown:
+        table.add_row(*(Text(_cell(row.get(name))) for name in names))
+    terminal.print(table)
+    if len(names) < len(result[0]):
+        say(f"... and {len(result[0]) - len(names):,} columns more; --json has all")
     if len(result) > MOST_LINES:
         say(f"... and {len(result) - MOST_LINES:,} before these; --json has all")
+
+
+def _fitting(rows: Sequence[Mapping[str, Any]], width: int) -> int:
+    """How many of the columns stand in a line whole; the first one does in any case."""
+    widths = [max(cell_len(text) for text in (name, *(_cell(row.get(name)) for row in rows))) for name in rows[0]]
+    ends = accumulate(widths, lambda end, column: end + 2 + column)
+    return max(1, sum(end <= width for end in ends))
+
+
+def _cell(value: object) -> str:
+    return one_line("" if value is None else str(value))
 
 
 def tell_findings(findings: Sequence[Mapping[str, Any]]) -> None:
@@ -81,8 +99,10 @@ def tell_rebuild(report: Mapping[str, Any]) -> None:
             f"{compared['rows']:,} rows: {compared['missing']:,} were missing, {compared['changed']:,} said something"
             f" else, {compared['stray']:,} had no action"
         )
+        if compared["untold"]:
+            say(f"{compared['untold']:,} rows of actions that no index has told of were made good")
     elif report["complete"]:
-        say(f"{report['actions']:,} rows were put in their places")
+        say(f"{report['actions'] - len(report['findings']):,} rows were put in their places")
     tell_findings(report["findings"])
     if not report["complete"]:
         say("It is not complete: the same command goes on")
@@ -98,6 +118,7 @@ def tell_standing(standing: Standing) -> None:
         (standing.missing, "actions have no row: they are in no list, and nobody looks at what is due of them"),
         (standing.stray, "rows have no action"),
         (standing.ahead, "rows say more than their action does"),
+        (standing.unreadable, "rows cannot be read: they are in no list"),
         (standing.unsearchable, "rows do not say by what they are found: an earlier release wrote them"),
     ):
         if count:

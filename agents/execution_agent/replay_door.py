@@ -25,7 +25,7 @@ from agents.execution_agent.replaying import (
     slices,
 )
 from domain.errors import Refused
-from domain.journal import Journal
+from domain.journal import Journal, NoCursor
 from domain.ledger import translated
 from projections.rebuild import Upkeep, Views
 from projections.replay import Place, Slice
@@ -51,7 +51,10 @@ def answer_replay(
         made: Made = Views if into_views else projection_called(question.projection)
         with translated(), opened_upkeep(settings) as (journal, upkeep):
             replay = _Replay(journal, upkeep if into_views else None, made, places)
-            replay.run(question, has_time, together)
+            try:
+                replay.run(question, has_time, together)
+            except NoCursor as error:
+                raise Refused(str(error), code="bad_place") from None
             return {**question.as_dict(), **replay.told()}
     except Refused as error:
         return {"error": {"code": str(error.code), "message": error.message, "details": []}}

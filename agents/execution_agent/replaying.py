@@ -13,7 +13,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from domain.errors import ConfigurationError, Refused
-from domain.journal import Journal, Span
+from domain.journal import Journal, Span, can_be_stored
 from projections.counts import Counts
 from projections.replay import BEGINNING, WHOLE, Finding, Place, Projection, Slice, only, tell, told_of
 from projections.rows import Rows
@@ -93,6 +93,8 @@ def question_in(document: Mapping[str, Any]) -> Question:
     action_id = document.get("action_id")
     if action_id is not None and not isinstance(action_id, str):
         raise Refused("action_id is text", code="invalid_type")
+    if action_id is not None and not can_be_stored(action_id):
+        raise Refused("action_id is no text that can be stored: it has half of a surrogate pair", code="malformed")
     span = span_of(document.get("since"), document.get("until"))
     return Question(str(document.get("projection") or "counts"), span, action_id)
 

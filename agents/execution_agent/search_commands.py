@@ -64,7 +64,7 @@ def find(  # noqa: PLR0913, PLR0917 - each is an option
         "since": since,
         "until": until,
     }
-    with agent_of(as_json) as front_door:
+    with agent_of(as_json, refusal=REFUSED_OR_FAILED) as front_door:
         found = _found(front_door, filters, limit, cursor)
         missed = front_door.count_not_searchable() if any(filters[key] for key in _NEEDS_KEYS) else 0
     if as_json:
@@ -82,7 +82,7 @@ def find(  # noqa: PLR0913, PLR0917 - each is an option
 
 def counters(since: Since = None, until: Until = None, as_json: Json = False) -> None:
     """Count actions by the hour of their birth, and where they stand now."""
-    with agent_of(as_json) as agent:
+    with agent_of(as_json, refusal=REFUSED_OR_FAILED) as agent:
         counts = agent.counters(since=since, until=until)
     if as_json:
         print_json({"counters": counts})

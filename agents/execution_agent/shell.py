@@ -34,18 +34,19 @@ def settings_of_environment() -> Settings:
 
 
 @contextmanager
-def agent_of(as_json: bool) -> Iterator[ExecutionAgent]:
-    with broken_is_one_line(as_json), ExecutionAgent(settings_of_environment()) as agent:
+def agent_of(as_json: bool, *, refusal: int = USAGE) -> Iterator[ExecutionAgent]:
+    """`refusal` is the exit code of what the agent refuses: 1 where that is the answer to a question."""
+    with broken_is_one_line(as_json, refusal=refusal), ExecutionAgent(settings_of_environment()) as agent:
         yield agent
 
 
 @contextmanager
-def broken_is_one_line(as_json: bool) -> Iterator[None]:
+def broken_is_one_line(as_json: bool, *, refusal: int = USAGE) -> Iterator[None]:
     """A wrong setting or a broken ledger is one clear line; the trace is for those who ask for it."""
     try:
         yield
     except Refused as error:
-        raise refused(as_json, str(error.code), error.message, USAGE) from None
+        raise refused(as_json, str(error.code), error.message, refusal) from None
     except (ConfigurationError, LedgerError) as error:
         if os.environ.get("EXECUTION_AGENT_LOG_LEVEL", "").upper() == "DEBUG":
             raise

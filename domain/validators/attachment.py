@@ -19,7 +19,9 @@ _SEGMENT = r"[A-Za-z0-9][A-Za-z0-9_.=-]*"
 _FILE = rf"{_SEGMENT}\.(?:{'|'.join(FILE_TYPES)})"
 _STORE = r"[a-z0-9][a-z0-9_-]{0,63}"
 _REFERENCE = re.compile(
-    rf"(?:(?P<store>{_STORE}):)?(?P<key>(?:{_SEGMENT}/)*(?i:{_FILE}))(?:#sha256=(?P<sha256>[0-9a-f]{{64}}))?"
+    rf"(?:(?P<store>{_STORE}):)?(?P<key>(?:{_SEGMENT}/)*(?i:{_FILE}))(?:#sha256=(?P<sha256>[0-9a-f]{{64}}))?",
+    # Without this, what is the same but for its case has letters of other alphabets among it.
+    re.ASCII,
 )
 
 

@@ -81,3 +81,7 @@ def _problems(order: Mapping[Any, Any], path: str) -> Iterator[FieldError]:
                 yield FieldError(where, Code.MISSING_FIELD, f"is required: {wanted}")
         elif type(order[name]) is not kind:
             yield FieldError(where, Code.INVALID_TYPE, f"must be {wanted}; it is {kind_of(order[name])}")
+    if order.get("force") is True and "request_hash" not in order:
+        # Whoever insists has seen what is held, and says so.
+        where = f"{path}.request_hash" if path else "request_hash"
+        yield FieldError(where, Code.MISSING_FIELD, "is required with force: the hash of what is held")

@@ -34,6 +34,7 @@ def test_addresses_are_allowed_by_name_or_by_their_very_domain() -> None:
     assert cc.admits("ada@xn--mnchen-3ya.example")
     others = ("eve@example.org", "ada@a.xn--mnchen-3ya.example", "ada@evil-xn--mnchen-3ya.example", "ada@example")
     assert not any(cc.admits(address) for address in others)
+    assert not cc.admits("eve%example.net@xn--mnchen-3ya.example")
 
 
 WRONG: list[tuple[Any, str]] = [

@@ -13,8 +13,10 @@ from typing import Any
 import apsw
 import pytest
 from click.testing import Result
+from rich.console import Console
 from typer.testing import CliRunner
 
+from agents.execution_agent.audit_console import tell_trail
 from agents.execution_agent.cli import app
 from handlers.export import Format
 
@@ -104,6 +106,30 @@ def test_as_of_a_version_and_a_time(cli: Cli, sent: str) -> None:
     assert status("2") == "scheduled"
     assert status((datetime.now(UTC) + timedelta(minutes=1)).isoformat()) == "succeeded"
     assert cli("audit", "show", sent, "--at", "2001-01-01T00:00:00Z").exit_code == 1
+
+
+def test_an_attempt_whose_lease_still_runs_is_under_way(cli: Cli, sent: str) -> None:
+    then = cli("audit", "show", sent, "--at", "3").stdout
+    (attempt,) = json.loads(cli("audit", "show", sent, "--at", "3", "--json").stdout)["trails"][0]["attempts"]
+    until = attempt["lease_until"]
+    assert f"under way until {until[:23].replace('T', ' ')}" in then
+    assert "nobody knows" not in then
+
+
+@pytest.mark.parametrize(("later_s", "said"), [(-1, "under way until"), (0, "nobody knows what became of it")])
+def test_an_attempt_without_an_end_is_lost_when_its_lease_is_over(later_s: int, said: str, cli: Cli, sent: str) -> None:
+    trail = json.loads(cli("audit", "show", sent, "--at", "3", "--json").stdout)["trails"][0]
+    lapses = datetime.fromisoformat(trail["attempts"][0]["lease_until"])
+    console = Console(record=True, width=200, file=StringIO())
+    tell_trail(console, trail, then=lapses + timedelta(seconds=later_s))
+    assert said in console.export_text()
+
+
+def test_a_version_that_there_is_not_is_said_to_be_none(cli: Cli, sent: str) -> None:
+    shown = cli("audit", "show", sent, "--at", "99")
+    assert shown.exit_code == 0
+    assert "there is no version 99: this is version 4, the last" in shown.stdout
+    assert "there is no version" not in cli("audit", "show", sent, "--at", "4").stdout
 
 
 @pytest.mark.parametrize(
@@ -213,21 +239,21 @@ def test_only_what_was_born_within_the_days_is_exported(cli: Cli, sent: str) -> 
 
 
 @pytest.mark.parametrize(
-    "words",
+    ("words", "code"),
     [
-        ["--since", "2026-12-01", "--until", "2026-11-01"],
-        ["--since", "yesterday"],
-        ["--until", "2026-13-01"],
-        ["--reveal", "secret"],
-        ["--reveal", "everything"],
-        ["--json"],
-        ["--out", "/nowhere/at/all"],
+        (["--since", "2026-12-01", "--until", "2026-11-01"], 1),
+        (["--since", "yesterday"], 1),
+        (["--until", "2026-13-01"], 1),
+        (["--reveal", "secret"], 1),
+        (["--reveal", "everything"], 1),
+        (["--out", "/nowhere/at/all"], 1),
+        (["--json"], 2),
     ],
 )
-def test_a_bad_range_or_class_or_file_is_one_line_and_exits_with_2(cli: Cli, sent: str, words: list[str]) -> None:
+def test_a_bad_range_or_class_or_file_is_one_line(cli: Cli, sent: str, words: list[str], code: int) -> None:
     result = cli("audit", "export", "--format", "csv", *words)
 
-    assert result.exit_code == 2
+    assert result.exit_code == code
     assert len(result.stderr.splitlines()) == 1
     assert "Traceback" not in result.output
 

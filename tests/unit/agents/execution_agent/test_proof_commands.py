@@ -85,6 +85,8 @@ def test_a_sound_ledger_is_sound(cli: Cli, action_id: str) -> None:
         "under_no_checkpoint": 0,
         "before_chaining": 0,
         "late": 0,
+        "repeated": 0,
+        "notices": [],
         "checkpoints": 1,
         "newest": document(sealed)["checkpoint"],
     }

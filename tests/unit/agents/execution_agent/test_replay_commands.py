@@ -182,12 +182,30 @@ def test_one_action_or_those_of_some_days_can_be_told(cli: Cli) -> None:
     assert document(cli("replay", "--since", "2026-03-01", "--until", "2026-03-01", "--json"))["actions"] == 12
     assert document(cli("replay", "--since", "2026-03-02", "--json"))["actions"] == 0
     assert document(cli("replay", "--until", "2026-02-28", "--json"))["actions"] == 0
+    assert document(cli("replay", "--since", "0001-01-01", "--until", "9999-12-31", "--json"))["actions"] == 12
 
 
 def test_people_see_a_table_and_the_numbers(cli: Cli) -> None:
     told = cli("replay").stdout
     assert "2026-03-01T12" in told
     assert "48 events of 12 actions" in told
+
+
+def test_people_see_as_many_columns_of_rows_as_a_line_has_room_for(cli: Cli) -> None:
+    lines = cli("replay", "rows").stdout.splitlines()
+    assert lines[0].split()[:3] == ["action_id", "status", "action_type"]
+    assert sum("act_" in line for line in lines) == 12
+    assert max(map(len, lines)) <= 80
+    assert any("columns more; --json has all" in line for line in lines)
+
+
+def test_where_nothing_was_stopped_there_is_nothing_to_resume(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    told = cli("replay", "--resume").stderr
+    assert "there is nothing to resume" in told
+    assert "Error" not in told
 
 
 def test_processes_beside_each_other_come_to_the_same(cli: Cli) -> None:
@@ -324,7 +342,7 @@ def test_a_lost_row_is_noticed_and_made_anew(cli: Cli, ledger: Path) -> None:
     result = cli("views", "rebuild", "--json")
     assert (result.exit_code, document(result)["comparison"]) == (
         0,
-        {"rows": 12, "missing": 1, "changed": 0, "stray": 0},
+        {"rows": 12, "missing": 1, "changed": 0, "stray": 0, "untold": 0},
     )
     assert document(cli("list", "--json")) == before
     assert cli("views", "status").exit_code == 0
@@ -335,6 +353,27 @@ def test_rows_are_put_in_their_places_without_a_table_beside(cli: Cli, ledger: P
     result = cli("views", "rebuild", "--in-place", "--json")
     assert (result.exit_code, document(result)["complete"], document(result)["comparison"]) == (0, True, None)
     assert cli("views", "status").exit_code == 0
+
+
+def test_only_rows_that_were_made_are_said_to_be_in_their_places(cli: Cli, ledger: Path) -> None:
+    by_hand(ledger, "UPDATE commits SET events = X'317A00' WHERE action_id = ? AND version = 4", SECOND)
+    result = cli("views", "rebuild", "--in-place")
+    assert result.exit_code == 1
+    assert "11 rows were put in their places" in result.stdout
+
+
+def test_a_row_that_somebody_damaged_is_counted_and_made_anew(
+    cli: Cli, ledger: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    by_hand(ledger, "UPDATE actions SET born = 'never' WHERE action_id = ?", SECOND)
+    assert len(document(cli("list", "--json"))) == 11
+    assert len(document(cli("find", "--type", "greet", "--json"))["actions"]) == 11
+    assert f"the row of '{SECOND}' cannot be read" in caplog.text
+    result = cli("views", "status")
+    assert (result.exit_code, "1 rows cannot be read" in result.stdout) == (1, True)
+    assert cli("views", "rebuild").exit_code == 0
+    assert cli("views", "status").exit_code == 0
+    assert len(document(cli("list", "--json"))) == 12
 
 
 def test_a_rebuild_that_nobody_wants_any_more_is_forgotten(cli: Cli) -> None:

@@ -96,9 +96,9 @@ def test_what_a_request_said_moves_no_cursor(cli: Cli, mails: list[str]) -> None
         ("--agent", "\udcff"),
     ],
 )
-def test_what_is_no_search_is_one_line_and_2(cli: Cli, words: tuple[str, ...]) -> None:
+def test_what_is_no_search_is_one_line_and_1(cli: Cli, words: tuple[str, ...]) -> None:
     result = cli("find", *words)
-    assert (result.exit_code, result.stdout) == (2, "")
+    assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr.startswith("execution-agent: ")
     assert result.stderr.count("\n") == 1
     told = document(cli("find", *words, "--json"))
@@ -146,4 +146,4 @@ def test_counters_are_told(cli: Cli, mails: list[str]) -> None:
     }
     shown = cli("counters", "--since", "2020-01-01")
     assert shown.stdout.splitlines()[0].split() == ["hour", "status", "type", "count"]
-    assert cli("counters", "--since", "never").exit_code == 2
+    assert cli("counters", "--since", "never").exit_code == 1

@@ -169,7 +169,10 @@ def an_action() -> list[Commit]:
     asked = (said("requested", at, request=request), said("validated", at), said("attempted", at, attempt=1))
     first = Commit("act_7", 1, at, NOTHING, asked, packed(asked))
     assert first.body[1:2] == b"z"
-    return [first, Commit("act_7", 4, later, first.hash, (said("succeeded", later, reference="<1@example.com>"),))]
+    return [
+        first,
+        Commit("act_7", 4, later, first.hash, (said("succeeded", later, reference="<1@example.com>", by="Zoë"),)),
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -200,9 +203,47 @@ def test_what_is_proved_is_told_in_words(proof: dict[str, Any]) -> None:
     told = "\n".join(story_of(check(proof)))
     assert "PROVED: act_7, 4 events in 2 commits" in told
     assert "asked by renewals  decision dec-1  because the contract ends" in told
-    assert "2026-03-01T12:00:01.000000Z  succeeded: reference=<1@example.com>" in told
+    assert "2026-03-01T12:00:01.000000Z  succeeded: by=Zoë  reference=<1@example.com>" in told
     assert "Checkpoint 2" in told
     assert "What came after version 4, if anything, is not in this proof." in told
+
+
+def asked(**request: Any) -> str:
+    """What is told of a request."""
+    events = (said("requested", to_text(NOON), request={"action_type": "send_email", **request}),)
+    commit = Commit("act_7", 1, to_text(NOON), NOTHING, events)
+    return "\n".join(story_of(proved(a_proof_of(commit.record), FakeSigner().key)))
+
+
+def test_nothing_that_is_long_hides_whom_it_was_about() -> None:
+    because = "because " * 60
+    told = asked(
+        parameters={"body": "b" * 9_000, "recipient": "ada@example.com"},
+        decision={"id": "d-1", "agent": "renewals", "reason": because},
+    )
+    assert '"recipient": "ada@example.com"' in told
+    assert "b" * 400 + '..."' in told
+    assert f"asked by renewals  decision d-1  because {because[:400]}..." in told
+
+
+def test_where_there_is_too_much_the_end_is_marked() -> None:
+    told = asked(parameters={f"name_{number:04}": "x" * 300 for number in range(100)})
+    (line,) = [line for line in told.splitlines() if "requested" in line]
+    assert line.endswith("...")
+    assert len(line) < 4_100
+
+
+def test_what_is_nested_deeply_is_told_without_a_crash() -> None:
+    for depth in (10, 500, 20_000):
+        state = b'{"at":"now","note":%b}' % (b"[" * depth + b"]" * depth)
+        commit = Commit("act_7", 1, "now", NOTHING, (("action.noted", state),))
+        assert story_of(proved(a_proof_of(commit.record), FakeSigner().key))[0].startswith("PROVED")
+
+
+def test_the_time_of_the_commit_is_told_where_an_event_says_another_one() -> None:
+    commit = Commit("act_7", 1, to_text(NOON), NOTHING, (said("noted", "2020-03-01T09:00:00.000000Z"),))
+    told = "\n".join(story_of(proved(a_proof_of(commit.record), FakeSigner().key)))
+    assert f"{to_text(NOON)} (says 2020-03-01T09:00:00.000000Z)  noted" in told
 
 
 def test_any_action_of_the_ledger_can_be_proved(house: House) -> None:
@@ -378,6 +419,18 @@ def test_it_runs_with_nothing_installed_and_no_ledger(tmp_path: Path, proof: dic
 
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("PROVED: act_7")
+    assert "by=Zo" in done.stdout
+
+
+def test_what_a_terminal_cannot_show_is_escaped(tmp_path: Path, proof: dict[str, Any]) -> None:
+    (tmp_path / "proof.json").write_text(json.dumps(proof), "utf-8")
+    (tmp_path / "key.pub").write_bytes(as_pem(FakeSigner().key))
+    command = [sys.executable, "-S", verify_proof.__file__, "proof.json", "key.pub"]
+    env = {"PYTHONIOENCODING": "ascii"}
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, env=env)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert r"by=Zo\xeb" in done.stdout
 
 
 def test_it_says_in_one_line_why_not(tmp_path: Path, proof: dict[str, Any]) -> None:

@@ -33,7 +33,8 @@ def test_a_reference_names_a_file_of_the_template_or_of_a_store(text: str, refer
      "Invoices:a.pdf", "terms.pdf\r\nBcc: eve@example.net", "terms\n.pdf", "ter ms.pdf", 'te"rms.pdf', "té.pdf",
      "=?utf-8?q?terms?=.pdf", "terms.pdf\x00", "terms.pdf ", " terms.pdf", "terms.pdf#sha256=", "terms.pdf#sha256=AB",
      f"terms.pdf#sha256={HASH}0", f"terms.pdf#md5={HASH}", "a" * 500 + ".pdf", "a" * 200 + ".pdf", "a..pdf",
-     "terms.pdf?x=y", "invoices:a.pdf:stream.pdf", "invoices:{{ name }}.pdf", "%2e%2e/terms.pdf", "tеrms.pdf"],
+     "terms.pdf?x=y", "invoices:a.pdf:stream.pdf", "invoices:{{ name }}.pdf", "%2e%2e/terms.pdf", "tеrms.pdf",
+     "\u017fterms.pdf", "invoices:\u212aay.pdf", "term\u0131.pdf", "terms.t\u017ft"],
 )  # fmt: skip
 def test_a_reference_says_nothing_else(text: str) -> None:
     with pytest.raises(ValueError, match=r"must|has"):

@@ -103,6 +103,7 @@ def test_no_door_of_agents_queues_or_buses_takes_one() -> None:
         ({**ADA, "action_id": 7}, "undo.action_id", "invalid_type"),
         ({**ADA, "action_id": "act_x", "force": "yes"}, "undo.force", "invalid_type"),
         ({**ADA, "action_id": "act_x", "force": 1}, "undo.force", "invalid_type"),
+        ({**ADA, "action_id": "act_x", "force": True}, "undo.request_hash", "missing_field"),
         ({**ADA, "action_id": "act_x", "bulk": "b"}, "undo.bulk", "unknown_field"),
         (["act_x"], "undo", "invalid_type"),
         ("act_x", "undo", "invalid_type"),
