@@ -45,6 +45,7 @@ def within(deadline: Deadline) -> Iterator[None]:
 def keep_deadlines(client: BaseClient) -> None:
     """Makes the client's connections heed `within`. Raises ValueError where this botocore is built otherwise."""
     try:
+        # There is no public way to the classes that a client connects with.
         made: dict[str, Any] = client._endpoint.http_session._pool_classes_by_scheme  # type: ignore[attr-defined]
     except AttributeError:
         raise ValueError("this release of botocore is not known; its calls cannot be held to a deadline") from None
@@ -80,8 +81,11 @@ class _TimedReader(io.RawIOBase):
         super().close()
 
 
+# The type-ignores: a mix-in is checked by itself, and to urllib3 it is no connection, though what it is mixed into is one.
+
+
 class _Timed:
-    """What is the same in the clear and in TLS."""
+    """What is the same in the clear and in TLS. Mixed into botocore's connections, which have the rest."""
 
     response_class: Any = _Answer
     timeout: Any

@@ -164,13 +164,16 @@ class DynamoDBRecorder(AggregateRecorder):
         if not can_be_key(action_id) or (limit is not None and limit < 1):
             return []
         chosen: list[StoredEvent] = []
+        newest: Item | None = None
         for item in self._items(action_id, self._start_above(action_id, gt), lte, desc=desc, limit=limit):
             commit = Commit.from_item(item, originator_id)
-            self._tails.learn(stored_commit(item))
+            newest = newest if desc and newest else item
             wanted = [event for event in commit.events if _within(event.originator_version, gt, lte)]
             chosen.extend(reversed(wanted) if desc else wanted)
             if limit is not None and len(chosen) >= limit:
                 break
+        if newest is not None:
+            self._tails.learn(stored_commit(newest))
         return chosen[:limit]
 
     def line(self, now: datetime, limit: int) -> list[Place]:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import logging
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, TypeAlias, TypeVar
@@ -136,12 +137,12 @@ def saving(table: str = TABLE) -> Callable[[apsw.Connection, ViewRow], None]:
     return keep
 
 
-class SQLiteViews:
+class SQLiteViews(ABC):
     """The rows of a file: the part of its recorder that answers lists, searches and the agenda."""
 
+    @abstractmethod
     def _read(self, statement: str, values: tuple[str | int, ...]) -> list[Any]:
-        """What a question is answered, in a connection that reads."""
-        raise NotImplementedError  # whoever has the file says how
+        """What a question is answered, in a connection that reads. Whoever has the file says how."""
 
     def line(self, now: datetime, limit: int) -> list[Place]:
         """What must be looked at by `now`, first in line first."""

@@ -13,7 +13,11 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
+from typing import TYPE_CHECKING
 from uuid import uuid4
+
+if TYPE_CHECKING:
+    import pytest
 
 LOOPBACK = "127.0.0.1"
 MINISTACK = Path(__file__).resolve().parent.parent / ".venv-engine" / "bin" / "ministack"
@@ -36,6 +40,16 @@ class Engine:
             "DYNAMODB_ENDPOINT_URL": self.url,
             "CREATE_TABLE": "y",
         }
+
+
+def new_ledger(request: pytest.FixtureRequest, folder: Path) -> dict[str, str]:
+    """The same for the store that a suite is parametrised with: `memory`, `sqlite`, or an engine by its name."""
+    if request.param == "memory":
+        return {"PERSISTENCE_MODULE": "adapters.memory_events"}
+    if request.param == "sqlite":
+        return {"PERSISTENCE_MODULE": "adapters.sqlite_events", "SQLITE_DBNAME": str(folder / "ledger.db")}
+    engine: Engine = request.getfixturevalue(request.param)
+    return engine.new_ledger()
 
 
 @contextmanager

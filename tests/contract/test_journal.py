@@ -7,7 +7,6 @@ from datetime import UTC, date, datetime, timedelta
 from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any, cast
-from uuid import uuid4
 
 import pytest
 from eventsourcing.persistence import AggregateRecorder, InfrastructureFactory, StoredEvent
@@ -15,6 +14,7 @@ from eventsourcing.persistence import AggregateRecorder, InfrastructureFactory, 
 from adapters.dynamodb_events import DynamoDBRecorder
 from domain.commit import NOTHING, Commit
 from domain.journal import Journal, JournaledRecorder, Life, Span
+from tests.engines import new_ledger
 
 NOON = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
 """Early: a journal in DynamoDB asks for each day since the first that there can be."""
@@ -27,25 +27,12 @@ class Store(AggregateRecorder, JournaledRecorder):
 
 @pytest.fixture(params=["memory", "sqlite", pytest.param("moto", marks=pytest.mark.xdist_group("moto"))])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
-    factory = InfrastructureFactory.construct(_environment(request, tmp_path))
+    factory = InfrastructureFactory.construct(new_ledger(request, tmp_path))
     recorder = factory.aggregate_recorder()
     if isinstance(recorder, DynamoDBRecorder):
         recorder = DynamoDBRecorder(recorder.dynamodb, now=lambda: NOON + 9 * DAY)
     yield cast("Store", recorder)
     factory.close()
-
-
-def _environment(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, str]:
-    if request.param == "memory":
-        return {"PERSISTENCE_MODULE": "adapters.memory_events"}
-    if request.param == "sqlite":
-        return {"PERSISTENCE_MODULE": "adapters.sqlite_events", "SQLITE_DBNAME": str(tmp_path / "ledger.db")}
-    return {
-        "PERSISTENCE_MODULE": "adapters.dynamodb_events",
-        "DYNAMODB_TABLE": f"ledger-{uuid4().hex}",
-        "DYNAMODB_ENDPOINT_URL": request.getfixturevalue("moto").url,
-        "CREATE_TABLE": "y",
-    }
 
 
 def commit(store: Store, action_id: str, first: int, *states: bytes, at: Any = NOON) -> None:

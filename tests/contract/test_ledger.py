@@ -8,7 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import pytest
 from eventsourcing.persistence import StoredEvent
@@ -28,6 +27,7 @@ from domain.lifecycle import Status
 from domain.policy import Delivery, RetryAt
 from projections.history import history_of
 from projections.status import view_of
+from tests.engines import new_ledger
 from tests.given import NOON
 
 LATER = NOON + timedelta(minutes=1)
@@ -38,7 +38,7 @@ OpenLedger = Callable[[], ActionLedger]
 def open_ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[OpenLedger]:
     """Opens the same ledger each time it is called: another process, as far as the ledger can tell."""
     opened: list[ActionLedger] = []
-    environment = _environment(request, tmp_path)
+    environment = new_ledger(request, tmp_path)
 
     def opener() -> ActionLedger:
         if environment["PERSISTENCE_MODULE"] == "adapters.memory_events" and opened:
@@ -49,19 +49,6 @@ def open_ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Open
     yield opener
     for ledger in opened:
         ledger.close()
-
-
-def _environment(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, str]:
-    if request.param == "memory":
-        return {"PERSISTENCE_MODULE": "adapters.memory_events"}
-    if request.param == "sqlite":
-        return {"PERSISTENCE_MODULE": "adapters.sqlite_events", "SQLITE_DBNAME": str(tmp_path / "ledger.db")}
-    return {
-        "PERSISTENCE_MODULE": "adapters.dynamodb_events",
-        "DYNAMODB_TABLE": f"ledger-{uuid4().hex}",
-        "DYNAMODB_ENDPOINT_URL": request.getfixturevalue("moto").url,
-        "CREATE_TABLE": "y",
-    }
 
 
 def new_action(action_id: str = "act_1", **parameters: Any) -> Action:

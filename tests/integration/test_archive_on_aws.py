@@ -47,7 +47,9 @@ def test_what_is_over_is_copied_to_s3_and_stays_in_dynamodb(moto: Engine, archiv
     assert (report.lives, report.stay) == (1, {"legal hold": 1})
     assert verify(archive).findings == ()
     (place,) = archive.places_of(over)
-    assert archive.life(place.file.name, place.kept.offset, over) == list(journal.life(over).rows)  # type: ignore[union-attr]
+    life = journal.life(over)
+    assert life is not None
+    assert archive.life(place.file.name, place.kept.offset, over) == list(life.rows)
     with pytest.raises(ConfigurationError, match="SQLite"):
         Prune(ledger, journal, candidates, archive, clock)(RETENTION)
     assert agent.process(greet(idempotency_key="ada-1"))["duplicate"]
