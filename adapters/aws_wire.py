@@ -81,7 +81,7 @@ class _TimedReader(io.RawIOBase):
         super().close()
 
 
-# The type-ignores: a mix-in is checked by itself, and to urllib3 it is no connection, though what it is mixed into is one.
+# Why types are ignored: a mix-in is checked by itself, and urllib3 wants to be handed connections of its own.
 
 
 class _Timed:

@@ -14,12 +14,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from adapters.aws import AwsService
 from domain.checkpoint import SIGNATURE_SIZE, Signer, key_id_of
 from domain.errors import ConfigurationError, LedgerUnavailable
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    from adapters.aws import AwsService
 
 SETTING = "EXECUTION_AGENT_CHECKPOINT_KEY"
 KEY_SIZE = 32
@@ -78,6 +79,9 @@ class KmsSigner:
 
     def __init__(self, key_id: str, service: AwsService | None = None) -> None:
         self._key_id = key_id
+        # Imported here: most keys are in files.
+        from adapters.aws import AwsService
+
         self._kms = service or AwsService("kms", title="KMS")
         self._key: bytes | None = None
 

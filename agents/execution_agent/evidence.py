@@ -5,13 +5,10 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from datetime import datetime
-from multiprocessing import get_context
 from pathlib import Path
 
-from adapters.checkpoint_bucket import CheckpointBucket
 from adapters.checkpoint_directory import CheckpointDirectory
 from adapters.checkpoint_keys import PublicKeys, make_key, public_key_in, signer_of
 from adapters.leaf_index import TemporaryLeafIndex, temporary_leaf_index
@@ -91,6 +88,9 @@ def store_of(settings: Settings) -> CheckpointStore:
         return NoCheckpoints()
     if where.startswith("s3://"):
         bucket, _, prefix = where.removeprefix("s3://").partition("/")
+        # Imported here, as what several processes need is below: every command of the command line loads this module.
+        from adapters.checkpoint_bucket import CheckpointBucket
+
         return CheckpointBucket(bucket, prefix)
     return CheckpointDirectory(Path(where))
 
@@ -121,6 +121,9 @@ class _Together:
             return examine(self._journal.lives(), self._index, coverage)
         examined = Examined()
         # Not by fork: a child would inherit open files of SQLite, and threads.
+        from concurrent.futures import ProcessPoolExecutor
+        from multiprocessing import get_context
+
         with ProcessPoolExecutor(self._processes, mp_context=get_context("spawn")) as pool:
             parts = range(self._journal.parts)
             for part in pool.map(_Part(self._settings, self._index.path, coverage), parts):
