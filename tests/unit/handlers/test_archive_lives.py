@@ -81,6 +81,15 @@ class YearsOfALedger(RuleBasedStateMachine):
         self.house.years_pass(years)
         self.archived(copies, prunes)
 
+    @rule(key=KEYS, matter=MATTERS)
+    def a_matter_lasts_longer_than_the_retention(self, key: str, matter: str) -> None:
+        self.ask(key)
+        for action_id in sorted(self.stories):
+            if self.is_here(action_id):
+                self.house.agent.place_legal_hold(action_id, matter=matter, **ADA)
+                self.holds[action_id].add(matter)
+        self.archive(years=2, copies=True, prunes=True)
+
     @rule(dies_at=st.integers(1, 12), before=st.booleans())
     def archive_and_die(self, dies_at: int, before: bool) -> None:
         self.house.years_pass()
