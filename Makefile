@@ -9,6 +9,8 @@ WHEELS := dist/wheels
 ARCHITECTURE ?= x86_64
 PARAMETERS ?=
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# Tests and benchmarks start hundreds of processes: without compiled files, each would compile all that it imports.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help install environments run test check bench bench-export bench-replay bench-verify e2e cost local-aws simulate storm mutants tamper conformance guard package deploy lint-infra lock clean
 
