@@ -15,9 +15,9 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from itertools import islice
 
-from adapters.dynamodb import DynamoDB, Item
+from adapters.dynamodb import DynamoDB
 from adapters.dynamodb_commit import SHARDS, due_shard
-from adapters.dynamodb_events import DynamoDBRecorder
+from adapters.dynamodb_events import DynamoDBRecorder, Entry
 from domain.instant import from_text, to_text
 from domain.ledger import translated
 from domain.priority import Priority
@@ -73,14 +73,15 @@ class DynamoDBUnswept:
     def _first_entry(self) -> datetime | None:
         """When the first of all actions was due; None before there is one."""
         with translated():
-            firsts = [self._first_of(due_shard(shard, priority)) for priority in Priority for shard in range(SHARDS)]
-        return min((from_text(item["due_at"]["S"]) for item in firsts if item is not None), default=None)
+            firsts = [self._first_of(shard, priority) for priority in Priority for shard in range(SHARDS)]
+        return min((due_at for due_at in firsts if due_at is not None), default=None)
 
-    def _first_of(self, shard: str) -> Item | None:
+    def _first_of(self, shard: int, priority: Priority) -> datetime | None:
         items = self._recorder.dynamodb.query(
             IndexName="due",
             KeyConditionExpression="due_shard = :shard",
-            ExpressionAttributeValues={":shard": {"S": shard}},
+            ExpressionAttributeValues={":shard": {"S": due_shard(shard, priority)}},
             Limit=1,
         )
-        return next(items, None)
+        readable = filter(None, (Entry.found_in(item, priority) for item in items))
+        return next((entry.due_at for entry in readable), None)

@@ -10,6 +10,7 @@ from typing import Any, cast
 import pytest
 
 from adapters.dynamodb import DynamoDB
+from adapters.dynamodb_commit import SHARDS, due_shard
 from adapters.dynamodb_events import DynamoDBRecorder
 from adapters.dynamodb_gates import TABLE as GATES
 from adapters.dynamodb_gates import gates_table
@@ -18,6 +19,7 @@ from adapters.dynamodb_views import TABLE as VIEWS
 from agents.execution_agent.agent import ExecutionAgent
 from domain.errors import LedgerUnavailable
 from domain.outcome import Permanent
+from domain.priority import Priority
 from projections.unswept import Stretch
 from tests.engines import Engine
 from tests.fakes import FakeClock, ScriptedProvider, fake_world
@@ -74,6 +76,15 @@ def test_the_first_sweep_begins_with_the_first_entry_of_all(place: Place) -> Non
     second = place.accept()
     later = NOON + timedelta(hours=30)
     assert list(place.unswept.stretches(later, 100)) == [Stretch([second, first], later)]
+
+
+def test_a_first_entry_that_nobody_can_read_hides_no_other_one(place: Place) -> None:
+    item = {"pk": {"S": "act_damaged"}, "sk": {"N": "1"}, "due_at": {"S": "1999-99-99"}}
+    for shard in range(SHARDS):
+        damaged = {**item, "sk": {"N": str(shard)}, "due_shard": {"S": due_shard(shard, Priority.NORMAL)}}
+        place.recorder.dynamodb.call("PutItem", TableName=place.recorder.dynamodb.table, Item=damaged)
+    action_id = place.accept()
+    assert place.due() == [action_id]
 
 
 def test_what_was_due_before_the_last_sweep_is_not_read_again(place: Place) -> None:
