@@ -135,8 +135,8 @@ class WorkflowRun(RunStanding):
         at: datetime,
     ) -> None:
         """It has ended so. One that failed may still succeed, when a person redrives its action; a run may come to
-        another end than it had."""
-        may_end_anew = self.has_failed(step) and (status is StepStatus.SUCCEEDED or step in self.nested)
+        another end than it had, and more or less may be left of it."""
+        may_end_anew = step in self.nested or (self.has_failed(step) and status is StepStatus.SUCCEEDED)
         if step in self.ended and not may_end_anew:
             raise IllegalTransition(f"the step {step!r} is {self.end_of(step)} already")
         error = None if code is None else {"code": code, "message": message[:LONGEST_WHY]}

@@ -3,9 +3,9 @@
 forwards      each step whose needs have ended begins; when all have ended, the run is completed
 a failure     as its step says: others go on (continue), what was done is taken back (rollback), or a person is
               waited for (stop); what runs ends first
-cancelled     nothing begins, what runs ends, what was done stands
-backwards     what only waits is given up, what runs ends first, then one step at a time, the last that succeeded
-              first
+cancelled     nothing begins, what has not left is called off, what runs ends, what was done stands
+backwards     what only waits is given up, what has not left is called off, what runs ends first, then one step at a
+              time, the last that succeeded first
 """
 
 from __future__ import annotations

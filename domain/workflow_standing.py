@@ -140,6 +140,11 @@ class RunStanding(BaseAggregate[str]):
         return self._status
 
     @property
+    def called_off(self) -> Mapping[str, str] | None:
+        """By whom, and why, it goes forwards no more: what has not left is not to leave."""
+        return self.rollback or self.cancelled
+
+    @property
     def is_over(self) -> bool:
         return self._status in OVER
 

@@ -73,10 +73,8 @@ def learn_of_run(run: WorkflowRun, step: str, child: WorkflowRun, *, at: datetim
 
 
 def _is_told_otherwise(run: WorkflowRun, step: str, child: WorkflowRun) -> bool:
-    """Whether a run says of a step that failed that something is left of it, and that is not so any more, or the
-    other way round: something in it has succeeded late, or was taken back. Then it ends anew, and has its turn anew."""
-    if not run.has_failed(step):
-        return False
+    """Whether a run says of a step that something is left of it, and that is not so any more, or the other way round:
+    something in it has succeeded late, or was taken back. Then it ends anew, and has its turn anew."""
     undone = run.undone.get(step)
     has_left = child.status is not RunStatus.COMPENSATED and any(True for _ in child.standing())
     if undone is not None and undone.status is UndoStatus.COMPENSATED:
@@ -103,12 +101,17 @@ def _why_not_completed(child: WorkflowRun) -> tuple[str | None, str]:
 
 def _what_became_of_taking_back(child: WorkflowRun) -> UndoStatus | None:
     """None where nobody has asked for it, and something may be left."""
-    if child.status is RunStatus.COMPENSATED:
+    if child.status is RunStatus.COMPENSATED or _was_taken_back_step_by_step(child):
         return UndoStatus.COMPENSATED
     if child.rollback is None or not child.is_over:
         return None
     left = {str(one["status"]) for one in child.remaining or ()}
     return UndoStatus.IRREVERSIBLE if left <= {UndoStatus.IRREVERSIBLE} else UndoStatus.COMPENSATION_FAILED
+
+
+def _was_taken_back_step_by_step(child: WorkflowRun) -> bool:
+    """Whether people have taken back all that it did, and not it as a whole."""
+    return child.status is RunStatus.COMPLETED and bool(child.undone) and not any(True for _ in child.standing())
 
 
 def _what_is_left(child: WorkflowRun) -> dict[str, str]:

@@ -148,7 +148,7 @@ def list_runs(
 
 @app.command()
 def cancel(run_id: RunId, actor: Actor, reason: Reason, as_json: Json = False) -> None:
-    """Begin no step any more; what runs ends, and what was done stands."""
+    """Begin no step any more; what has not left does not leave, and what was done stands."""
     _act(as_json, lambda agent: agent.cancel_run(run_id, actor=actor, reason=reason), good=NOTHING_LEFT)
 
 

@@ -165,7 +165,7 @@ class WorkflowRuns:
         return self._of_run(run_id, lambda runs: runs.resume(run_id, deadline, actor=actor, reason=reason))
 
     def cancel_run(self, run_id: str, *, actor: str, reason: str) -> dict[str, Any]:
-        """No step begins any more, what runs ends, and what was done stands: it is told in `remaining`."""
+        """No step begins and no action leaves any more; what was done stands: it is told in `remaining`."""
         deadline = self._deadline(0.0)
         return self._of_run(run_id, lambda runs: runs.cancel(run_id, deadline, actor=actor, reason=reason))
 

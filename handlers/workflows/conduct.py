@@ -35,7 +35,7 @@ from handlers.compensate import Compensate
 from handlers.execute import Deadline
 from handlers.workflows.children import Children, pass_on
 from handlers.workflows.decide import Decide, Errand
-from handlers.workflows.steps import Steps
+from handlers.workflows.steps import Steps, may_be_called_off
 
 MOST_CONFLICTS = 40
 """Times that others may be first. A hundred steps that end together all want to tell their run."""
@@ -177,6 +177,8 @@ class Conduct:
     def _act_on(self, run: WorkflowRun, errand: Errand, deadline: Deadline | None) -> Action:
         if errand.is_undo:
             return self._undo(run, errand.step, deadline or self._no_time())
+        if run.called_off is not None:
+            return self._steps.call_off(run, errand.step)
         return self._steps.carry_out(run, errand.step, deadline)
 
     def _no_time(self) -> Deadline:
@@ -317,13 +319,17 @@ def _waits_for_a_person(run: WorkflowRun) -> bool:
 
 
 def _is_lost(run: WorkflowRun, step: str, found: Mapping[str, Doer | None]) -> bool:
-    """Its run has begun it, and nobody has carried that out; of a run, whether it has is for whoever sees to it."""
+    """Its run has begun it, or was called off, and nobody has carried that out; of a run, whether it has is for whoever
+    sees to it."""
     if step not in found:
         return False
     if step in run.nested:
         return True
     action = found[step]
-    return action is None if step != run.undoing else action is not None and action.status is Status.SUCCEEDED
+    if step == run.undoing:
+        return action is not None and action.status is Status.SUCCEEDED
+    is_at_large = run.called_off is not None and isinstance(action, Action) and may_be_called_off(action)
+    return action is None or is_at_large
 
 
 def _nothing(run: WorkflowRun, at: datetime) -> None:

@@ -33,14 +33,16 @@ from handlers.workflows.expressions import evaluate, holds
 from handlers.workflows.remains import Remains
 from handlers.workflows.timetable import keep_timetable
 
-PASSED_ON = frozenset({RunLife.PAUSED, RunLife.RESUMED, RunLife.CANCEL_REQUESTED, RunLife.ROLLBACK_BEGUN})
+CALLED_OFF = frozenset({RunLife.CANCEL_REQUESTED, RunLife.ROLLBACK_BEGUN})
+"""What the actions of its open steps have to hear, too: they wait for workers, for a retry or for approval."""
+PASSED_ON = frozenset({RunLife.PAUSED, RunLife.RESUMED}) | CALLED_OFF
 """What happens to a run happens to the runs that its steps are."""
 
 
 @dataclass(frozen=True, slots=True)
 class Errand:
-    """What a commit of a run leaves to be done: a step is to become an action or a run, or to be taken back; or its
-    run is to hear what has become of this one."""
+    """What a commit of a run leaves to be done: a step is to become an action or a run, or to be taken back; its run
+    is to hear what has become of this one; or its action is called off, as this run is."""
 
     step: str
     is_undo: bool = False
@@ -139,3 +141,5 @@ def _passed_on(run: WorkflowRun) -> Iterator[Errand]:
     happened = {event.life for event in run.pending_events if isinstance(event, WorkflowEvent)}
     if happened & PASSED_ON:
         yield from (Errand(step) for step, one in run.open.items() if one.run is not None)
+    if happened & CALLED_OFF:
+        yield from (Errand(step) for step, one in run.open.items() if one.action is not None)

@@ -6,18 +6,20 @@ from collections.abc import Mapping
 from typing import Any
 
 from domain import identity
-from domain.action import Action
+from domain.action import Action, Order
 from domain.errors import (
     ActionNotFound,
     Code,
     ErrorReport,
     EventTooLarge,
+    IllegalTransition,
     LedgerConflict,
     NeedsApproval,
     Refused,
 )
 from domain.instant import to_text
 from domain.ledger import ActionLedger
+from domain.lifecycle import ENDED, Status
 from domain.ports import World
 from domain.request import fingerprint, read_request
 from domain.workflow import WorkflowRun
@@ -58,8 +60,9 @@ class Steps:
     def carry_out(self, run: WorkflowRun, step: str, deadline: Deadline | None = None) -> Action:
         """The step's action: accepted, and attempted once where there is a deadline that allows it.
 
-        If it is there already, as it stands. Raises Refused where no request can be made of the step, so that there is
-        nothing to record; LedgerUnavailable.
+        If it is there already, as it stands. Of a run that was called off it is recorded as cancelled: nobody makes it
+        later. Raises Refused where no request can be made of the step, so that there is nothing to record;
+        LedgerUnavailable.
         """
         request = self._request_of(run, step)
         action_id = identity.step_action_id(run.id, step)
@@ -72,13 +75,32 @@ class Steps:
             at=self._world.clock.now(),
         )
         try:
-            return self._accepted(action, deadline)
+            return self._accepted(action, deadline, _call_off(run))
         except LedgerConflict:
             return self._ledger.load(action_id)
         except EventTooLarge as large:
             raise Refused(f"what had to be recorded is too large: {large}", code=Code.TOO_LARGE) from None
 
-    def _accepted(self, action: Action, deadline: Deadline | None) -> Action:
+    def call_off(self, run: WorkflowRun, step: str) -> Action:
+        """The step's action, which is not to leave any more if it has not left. Raises as `carry_out` does.
+
+        An attempt that runs is the last one. What may have taken effect goes on until that is known: it has to be taken
+        back, or told.
+        """
+        action, order = self.action_of(run, step), _call_off(run)
+        if action is None:
+            action = self.carry_out(run, step)
+        while order is not None and may_be_called_off(action):
+            try:
+                action.cancel(order, at=self._world.clock.now())
+                self._ledger.record(action)
+            except LedgerConflict:  # it went on: as often as it has attempts left, at most
+                action = self._ledger.load(action.id)
+            except IllegalTransition:
+                break
+        return action
+
+    def _accepted(self, action: Action, deadline: Deadline | None, order: Order | None) -> Action:
         now = self._world.clock.now()
         options = read_request(_without_membership(action.request)).options
         ready = hold = None
@@ -95,6 +117,8 @@ class Steps:
         action.validate(not_before=options.not_before, expires_at=options.expires_at, target=target, at=now)
         if hold is not None:
             action.put_on_hold(hold, at=now)
+        if order is not None:
+            action.cancel(order, at=now)
         elif ready is not None and deadline is not None and deadline.allows_an_attempt() and self._is_due(action):
             return self._execute.once(action, ready, deadline)
         self._ledger.record(action)
@@ -128,6 +152,16 @@ class Steps:
                 for route in step.fallback
             ]
         return options
+
+
+def may_be_called_off(action: Action) -> bool:
+    """Whether another attempt of it would be the first that takes effect, and nobody has forbidden that yet."""
+    goes_on = action.status not in ENDED and action.status is not Status.IN_DOUBT
+    return goes_on and not action.doubted and action.cancel_requested is None
+
+
+def _call_off(run: WorkflowRun) -> Order | None:
+    return None if run.called_off is None else Order(run.called_off["by"], run.called_off["why"])
 
 
 def _without_membership(request: Mapping[str, Any]) -> dict[str, Any]:

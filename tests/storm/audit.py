@@ -11,9 +11,12 @@ from domain.policy import Delivery
 from tests.storm.model import ABSENT, FAILED, IN_DOUBT, SUCCEEDED, Fate
 from tests.storm.processes import Said
 from tests.storm.sink import Seen
-from tests.storm.story import Story
+from tests.storm.story import RETRIES, Story
 
 SETTLED = frozenset({SUCCEEDED, FAILED, IN_DOUBT, ABSENT})
+
+DEATHS = ("lease_lapsed", "holder_died")
+"""The codes of attempts whose process died."""
 
 ASKED_WHERE = {
     ABSENT: "succeeded",
@@ -68,6 +71,12 @@ class Told:
     @property
     def attempted(self) -> list[int]:
         return [event["data"]["attempt"] for event in self.history if event["type"] == "attempted"]
+
+    def died_too_often(self, delivery: Delivery) -> bool:
+        """Whether deaths alone brought it to where nobody may try it again: one, or one in each of its attempts."""
+        ends = [event["data"]["code"] for event in self.history if event["type"] in ("attempt_failed", "in_doubt")]
+        most = 1 if delivery is Delivery.AT_MOST_ONCE else 1 + RETRIES
+        return all(code in DEATHS for code in ends) and len(ends) == len(self.attempted) == most
 
     @property
     def late(self) -> int:

@@ -91,11 +91,5 @@ def _story(key: str) -> Story:
 
 
 def _check(stage: Stage, story: Story, told: Told) -> None:
-    by_a_death = [
-        event["data"]["code"] in ("lease_lapsed", "holder_died")
-        for event in told.history
-        if event["type"] == "in_doubt"
-    ]
-    may_be_in_doubt = story.delivery is Delivery.AT_MOST_ONCE and all(by_a_death)
-    if told.status == FAILED or (told.status == IN_DOUBT and not may_be_in_doubt):
+    if told.status == FAILED or (told.status == IN_DOUBT and not told.died_too_often(story.delivery)):
         stage.findings.add_violation("wrong end", as_story(story, told, None))

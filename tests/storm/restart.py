@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from domain.policy import Delivery
 from tests.storm.audit import Told, as_story
 from tests.storm.findings import Figure
 from tests.storm.model import FAILED, IN_DOUBT
@@ -72,7 +71,6 @@ def _worker(place: SQLitePlace) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def _check(stage: Stage, story: Story, told: Told) -> None:
-    """No action fails here; whose process died, and may not be repeated, is in doubt."""
-    may_be_in_doubt = story.delivery is Delivery.AT_MOST_ONCE
-    if told.status == FAILED or (told.status == IN_DOUBT and not may_be_in_doubt):
+    """No action fails here; whose processes died, and may not be repeated, is in doubt."""
+    if told.status == FAILED or (told.status == IN_DOUBT and not told.died_too_often(story.delivery)):
         stage.findings.add_violation("wrong end", as_story(story, told, None))

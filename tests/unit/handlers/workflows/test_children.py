@@ -244,6 +244,29 @@ def test_one_that_somebody_takes_back_alone_is_known_to_its_parent() -> None:
     assert house.desk.done[4:] == ["undo y", "undo x", "undo b", "undo a"]
 
 
+def test_one_that_people_took_back_step_by_step_after_its_parent_was_over_is_no_longer_told_as_left() -> None:
+    house = House()
+    run = started(house, child_step("sub"), {"id": "w", "wait": {"for": "1h"}}, wait=1.0)
+    assert [left["step"] for left in house.agent.cancel_run(run["run_id"], **ADA)["remaining"]] == ["sub"]
+    for name in ("y", "x"):
+        assert house.status(run) == "partially_compensated"
+        house.agent.undo(house.action(house.child(run, "sub"), name), **ADA)
+        house.drive()
+    assert (house.status(run), house.steps(run)["sub"]) == ("compensated", "compensated")
+
+
+def test_what_succeeds_late_in_one_that_had_nothing_to_show_is_told_as_left() -> None:
+    house = House()
+    house.desk.script["x"] = [NEVER]
+    child = workflow(step("x", on_failure="continue"), name="provision")
+    run = started(house, child_step("sub"), {"id": "w", "wait": {"for": "1h"}}, child=child, wait=1.0)
+    assert house.agent.cancel_run(run["run_id"], **ADA)["status"] == "compensated"
+    house.agent.redrive(house.action(house.child(run, "sub"), "x"), **ADA)
+    house.drive()
+    told = house.agent.workflow_status(run["run_id"])
+    assert (told["status"], [left["step"] for left in told["remaining"]]) == ("partially_compensated", ["sub"])
+
+
 def test_what_becomes_of_one_after_its_parent_is_over_is_told_anew() -> None:
     house = House()
     house.desk.script["t"] = [NEVER]

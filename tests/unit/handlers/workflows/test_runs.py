@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from domain.identity import step_action_id
 from domain.outcome import Permanent, Retry, Unknown
 from projections.news import news_of
-from tests.workflow_house import ADA, House, step, workflow
+from tests.workflow_house import ADA, Died, House, step, workflow
 
 NEVER = Permanent("http_404", "no such thing")
 LATER = Retry("connection_refused", "nobody listens")
@@ -225,6 +226,7 @@ def test_what_is_in_doubt_is_settled_before_anything_is_undone() -> None:
     house = House()
     house.desk.script = {"told": [NOBODY_KNOWS], "c": [NEVER]}
     run = house.start(step("a"), step("told", "tell"), step("c", needs=["a"], on_failure="rollback"), wait=0.0)
+    house.agent.advance(house.action(run, "told"))
     house.drive()
     assert house.status(run) == "needs_operator"
     assert "undo a" not in house.desk.done
@@ -265,16 +267,101 @@ def test_a_paused_run_begins_nothing_until_it_is_resumed() -> None:
     assert house.agent.pause_run(run["run_id"], **ADA)["error"]["code"] == "conflict"
 
 
-def test_a_cancelled_run_ends_with_what_runs_and_tells_what_stands() -> None:
+def test_a_cancelled_run_tells_what_stands() -> None:
     house = House()
     house.desk.script["b"] = [LATER]
     run = house.start(step("a"), step("b", needs=["a"]), step("c", needs=["b"]), wait=0.6)
-    assert house.agent.cancel_run(run["run_id"], **ADA)["status"] == "running"
+    told = house.agent.cancel_run(run["run_id"], **ADA)
+    assert (told["status"], [left["step"] for left in told["remaining"]]) == ("partially_compensated", ["a"])
     house.drive()
-    told = house.agent.workflow_status(run["run_id"])
-    assert (told["status"], [left["step"] for left in told["remaining"]]) == ("partially_compensated", ["b", "a"])
-    assert house.desk.done == ["a", "b"]
+    assert house.desk.done == ["a"], "the other attempt of b would have been its first effect"
     assert house.agent.undo_run(run["run_id"], **ADA)["status"] == "compensated"
+
+
+STOPPING = pytest.mark.parametrize("verb", ["cancel_run", "undo_run"])
+
+
+@STOPPING
+def test_what_has_not_left_when_a_run_is_called_off_does_not_leave(verb: str) -> None:
+    house = House()
+    house.desk.held = {"held"}
+    run = house.start(step("mail", "tell"), step("held"), step("last"), wait=0.0)
+    house.agent.advance(house.action(run, "held"))
+    assert getattr(house.agent, verb)(run["run_id"], **ADA)["status"] == "compensated"
+    house.drive()
+    assert house.desk.done == []
+    assert {house.agent.status(house.action(run, name))["status"] for name in ("mail", "held", "last")} == {"cancelled"}
+    assert house.agent.history(house.action(run, "mail"))[-2]["data"]["by"] == "ada"
+
+
+def test_a_failure_that_takes_the_run_back_keeps_what_has_not_left_from_leaving() -> None:
+    house = House()
+    house.desk.script["bad"] = [NEVER]
+    run = house.start(step("mail", "tell"), step("bad", on_failure="rollback"))
+    house.drive()
+    assert (house.status(run), house.desk.done) == ("compensated", [])
+
+
+@STOPPING
+def test_an_attempt_that_runs_when_a_run_is_called_off_is_the_last_one(verb: str) -> None:
+    house = House()
+    house.desk.script["a"] = [Died()]
+    run = house.start(step("a", "tell"), step("b", needs=["a"]), wait=0.0)
+    with pytest.raises(Died):
+        house.agent.advance(house.action(run, "a"))
+    agent = house.process()
+    getattr(agent, verb)(run["run_id"], **ADA)
+    house.drive()
+    assert house.agent.status(house.action(run, "a"))["status"] == "in_doubt"
+    assert (house.status(run), house.desk.done) == ("needs_operator", [])
+
+
+def test_what_may_have_left_goes_on_until_that_is_known_and_is_taken_back() -> None:
+    house = House()
+    house.desk.script["a"] = [NOBODY_KNOWS]
+    run = house.start(step("a"), wait=0.6)
+    house.agent.undo_run(run["run_id"], **ADA)
+    house.drive()
+    assert (house.status(run), house.desk.done) == ("compensated", ["a", "undo a"])
+
+
+def test_an_action_that_nobody_made_before_the_run_was_called_off_is_made_by_nobody_later() -> None:
+    house = House()
+    run = house.start(step("a"), step("b", needs=["a"]), step("c", needs=["a"]), wait=0.0)
+    record = house.agent._parts.ledger.record
+
+    def dies_before_b_is_made(what: Any) -> None:
+        if what.id == step_action_id(run["run_id"], "b"):
+            raise Died
+        record(what)
+
+    house.agent._parts.ledger.record = dies_before_b_is_made  # type: ignore[method-assign]
+    with pytest.raises(Died):
+        house.agent.advance(house.action(run, "a"))
+    house.process().cancel_run(run["run_id"], **ADA)
+    house.drive()
+    assert (house.status(run), house.desk.done) == ("partially_compensated", ["a"])
+    assert house.agent.status(house.action(run, "b"))["status"] == "cancelled"
+
+
+def test_a_process_that_dies_before_it_has_called_an_action_off_leaves_that_to_the_next_look() -> None:
+    house = House()
+    run = house.start(step("mail", "tell"), step("last"), wait=0.0)
+    record = house.agent._parts.ledger.record
+
+    def dies_before_it_is_called_off(what: Any) -> None:
+        if what.id.startswith("act_"):
+            raise Died
+        record(what)
+
+    house.agent._parts.ledger.record = dies_before_it_is_called_off  # type: ignore[method-assign]
+    with pytest.raises(Died):
+        house.agent.cancel_run(run["run_id"], **ADA)
+    agent = house.process()
+    house.clock.pass_time(120)
+    agent.advance(run["run_id"])
+    house.drive()
+    assert (house.status(run), house.desk.done) == ("compensated", [])
 
 
 def test_a_run_that_has_done_nothing_is_cancelled_without_a_trace() -> None:
