@@ -76,6 +76,11 @@ class Told:
         """The status of an action, None where there is none."""
         return self.actions[action_id]["status"] if action_id in self.actions else None
 
+    @property
+    def is_called_off(self) -> bool:
+        """Whether what has not left was not to leave any more."""
+        return any(event.kind in ("rollback_begun", "cancel_requested") for event in self.events)
+
     def completed(self) -> list[str]:
         """Steps that succeeded, in the order in which the run heard of it."""
         ended = [event.says for event in self.events if event.kind == "step_ended"]
@@ -126,8 +131,11 @@ def _of_an_action(told: Told, step: str, action_id: str) -> Iterator[tuple[str, 
     status, seen, effects = told.end_of(action_id), told.seen.get(action_id, ()), told.effects(action_id)
     attempts = sum(event.kind == "attempted" for event in told.lives.get(action_id, ()))
     waits = status == "compensating" and told.end_of(told.plot.undo_of(step)) == "in_doubt"
-    if status is not None and status not in SETTLED and not waits:
+    called_off = status == "cancelled" and told.is_called_off
+    if status is not None and status not in SETTLED and not waits and not called_off:
         yield "not settled", f"its action is {status}"
+    if status == "cancelled" and effects:
+        yield "cancelled with effect", action_id
     if told.plot.delivery_of(step) is not Delivery.AT_LEAST_ONCE and len(effects) > 1:
         yield "duplicate effect", f"{len(effects)} of {action_id}"
     if len(seen) > attempts:

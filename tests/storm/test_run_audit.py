@@ -59,6 +59,17 @@ def test_a_run_is_at_one_of_its_ends() -> None:
     assert "not settled" in kinds(told)
 
 
+def test_an_action_is_cancelled_only_where_its_run_was_called_off_and_then_without_effect() -> None:
+    told = run(("step_begun", "a"), ("rollback_begun", "a"), status="compensated")
+    told.actions[PLOT.action_of("a")] = {"status": "cancelled", "history": []}
+    found = kinds(told)
+    assert not found & {"not settled", "cancelled with effect"}
+    told.seen = {PLOT.action_of("a"): [Seen(1, "answer", True, 1)]}
+    assert "cancelled with effect" in kinds(told)
+    told.events = [event for event in told.events if event.kind != "rollback_begun"]
+    assert "not settled" in kinds(told)
+
+
 def test_an_action_of_a_step_that_never_began_is_an_orphan() -> None:
     told = run(("step_begun", "a"), ("step_ended", "a"))
     carried_out(told, PLOT.action_of("a"), 1)
