@@ -177,13 +177,13 @@ def _read_file(folder: Path, file: str, home: Path, at_most: int) -> bytes | Non
         path = (folder / file).resolve()
         if not path.is_relative_to(home):
             raise unusable_template(f"{file} of template {folder.name} leads out of its directory")
-        if not path.exists():
-            return None
         if not stat.S_ISREG(path.stat().st_mode):
             raise unusable_template(f"{file} of template {folder.name} is not a file")
         with path.open("rb") as opened:
             content = opened.read(at_most + 1)
-    except (OSError, RuntimeError) as error:  # resolve() answers a loop of links with a RuntimeError
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (OSError, RuntimeError) as error:  # a loop of links is the one or the other, by the version of Python
         raise unusable_template(f"{file} of template {folder.name} cannot be read: {type(error).__name__}") from None
     if len(content) > at_most:
         raise unusable_template(f"{file} of template {folder.name} is larger than {at_most} bytes")
