@@ -33,7 +33,7 @@ FIELDS = {
         KEY_FIELD,
         NUMBER_FIELD,
     },
-    "Task": {"Subject", "WhatId", "ActivityDate", "Priority", KEY_FIELD},
+    "Task": {"Subject", "WhatId", "ActivityDate", "Priority", "Description", KEY_FIELD},
     "Note__c": {"Body__c"},
 }
 REQUIRED = {"Account": "Name", "Contact": "LastName"}

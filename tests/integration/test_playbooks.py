@@ -211,7 +211,44 @@ def test_an_onboarding_that_fails_is_taken_back_the_last_step_first(house: House
     assert undone == [name for name in reversed(ended) if name in ("account", "contact", "provision")]
 
 
-# -- a renewal at risk, as the README has it --------------------------------------------------------------------------
+# -- a renewal at risk ------------------------------------------------------------------------------------------------
+
+
+def renewal_at_risk(house: House) -> str:
+    return house.start(
+        "renewal_at_risk",
+        account=house.systems.salesforce.add("Account", Name="Acme Inc."),
+        account_name="Acme Inc.",
+        customer_email="ada@example.com",
+        renewal_date="2026-06-01",
+        risk=0.7,
+    )
+
+
+def test_a_renewal_of_which_somebody_has_heard_is_not_escalated(house: House) -> None:
+    run_id = renewal_at_risk(house)
+    [task] = house.systems.salesforce.rows("Task")
+    [line] = [line for line in task.values["Description"].splitlines() if "workflow callback" in line]
+    _, _, _, token, _, payload = shlex.split(line)
+    house.call_back(token, **json.loads(payload))
+    house.work(after=30 * DAY)
+    assert house.agent.workflow_status(run_id)["status"] == "completed"
+    steps = house.steps(run_id)
+    assert (steps["answer"], steps["raise_priority"], steps["escalate"]) == ("succeeded", "skipped", "skipped")
+    assert house.systems.slack.texts(SALES) == []
+
+
+def test_a_renewal_of_which_nobody_has_heard_is_escalated(house: House) -> None:
+    run_id = renewal_at_risk(house)
+    house.work(after=5 * DAY)
+    steps = house.steps(run_id)
+    assert (steps["answer"], steps["raise_priority"], steps["escalate"]) == ("timed_out", "succeeded", "succeeded")
+    [task] = house.systems.salesforce.rows("Task")
+    assert task.values["Priority"] == "Urgent"
+    assert len(house.systems.slack.texts(SALES)) == 1
+
+
+# -- the same, as the README has it -----------------------------------------------------------------------------------
 
 README = ROOT / "README.md"
 PICTURE = ROOT / "examples" / "workflows" / "renewal_at_risk.svg"
