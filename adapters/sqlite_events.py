@@ -223,6 +223,8 @@ class SQLiteRecorder(SQLiteViews, AggregateRecorder):
                 return session.connection().execute(statement, values).fetchall()
         except apsw.Error as error:
             raise self._file.unavailable(error) from error
+        except UnicodeDecodeError as error:
+            raise _damaged(values[0]) from error
 
 
 class SQLiteFactory(InfrastructureFactory[TrackingRecorder]):
@@ -317,9 +319,16 @@ def _insert(connection: apsw.Connection, append: _Append) -> None:
         _save_view(connection, append.view)
 
 
+def _damaged(action_id: str | int) -> CorruptEvent:
+    return CorruptEvent(f"{action_id}: a column of its commits holds a text that is not UTF-8")
+
+
 def _what_follows(connection: apsw.Connection, action_id: str) -> tuple[tuple[int, ...], bytes]:
     """The versions at which the action's next commit may begin, and the hash that it has to bear."""
-    tail: list[Any] = connection.execute(_TAIL, (action_id,)).fetchall()
+    try:
+        tail: list[Any] = connection.execute(_TAIL, (action_id,)).fetchall()
+    except UnicodeDecodeError as error:
+        raise _damaged(action_id) from error
     if not tail:
         return (0, 1), NOTHING
     next_version, version, at, previous, body = tail[0]

@@ -33,10 +33,11 @@ _LIFE = f"{_COLUMNS} WHERE action_id = ? ORDER BY version"
 _IN_PART = f"coalesce((unicode(substr(action_id, -1)) + unicode(substr(action_id, -2))) % {PARTS}, 0) = ?"
 _IN_ORDER = "ORDER BY action_id, version LIMIT ?"
 # The same with each text as bytes, and which of them are texts: for rows with a text that is not UTF-8.
-_AS_BYTES = """
-SELECT iif(typeof(action_id) = 'text', CAST(action_id AS BLOB), action_id), version, events,
-iif(typeof(last) = 'text', CAST(last AS BLOB), last), iif(typeof(at) = 'text', CAST(at AS BLOB), at), previous,
-typeof(action_id) = 'text', typeof(last) = 'text', typeof(at) = 'text' FROM commits"""
+_NAMES = ("action_id", "version", "events", "last", "at", "previous")
+_AS_BYTES = "SELECT {}, {} FROM commits".format(  # noqa: S608 - made of the names above
+    ", ".join(f"iif(typeof({name}) = 'text', CAST({name} AS BLOB), {name})" for name in _NAMES),
+    ", ".join(f"typeof({name}) = 'text'" for name in _NAMES),
+)
 
 
 class _NotUtf8(bytes):
@@ -88,12 +89,12 @@ class SQLiteJournal:
 
     def _page_after(self, part: int | None, action_id: Any, version: Any) -> list[_RowOfTable]:
         conditions, values = [], []
-        its_id = "CAST(? AS TEXT)" if isinstance(action_id, _NotUtf8) else "?"
+        its_id, its_version = ("CAST(? AS TEXT)" if isinstance(key, _NotUtf8) else "?" for key in (action_id, version))
         if action_id is not None and version is None:
             conditions.append(f"action_id > {its_id}")
             values.append(action_id)
         elif action_id is not None:
-            conditions.append(f"(action_id, version) > ({its_id}, ?)")
+            conditions.append(f"(action_id, version) > ({its_id}, {its_version})")
             values += [action_id, version]
         if part is not None:
             conditions.append(_IN_PART)
@@ -120,11 +121,9 @@ def _fetched(connection: apsw.Connection, statement: str, values: tuple[Any, ...
 
 
 def _with_texts(row: Any) -> _RowOfTable:
-    action_id, version, body, last, at, previous, *are_texts = row
-    texts = (
-        _text(value) if is_text else value for value, is_text in zip((action_id, last, at), are_texts, strict=True)
-    )
-    action_id, last, at = texts
+    values, are_texts = row[: len(_NAMES)], row[len(_NAMES) :]
+    texts = (_text(value) if is_text else value for value, is_text in zip(values, are_texts, strict=True))
+    action_id, version, body, last, at, previous = texts
     return action_id, version, body, last, at, previous
 
 
@@ -179,8 +178,14 @@ def _has_right_types(row: _RowOfTable) -> bool:
         and isinstance(version, int)
         and version >= 0
         and isinstance(body, bytes)
+        and not isinstance(body, _NotUtf8)
         and isinstance(last, str)
         and isinstance(at, str)
         and at.isascii()
-        and (previous is None or (isinstance(previous, bytes) and len(previous) in (len(NOTHING), HASH_SIZE)))
+        and (previous is None or _is_hash(previous))
     )
+
+
+def _is_hash(value: Any) -> bool:
+    is_blob = isinstance(value, bytes) and not isinstance(value, _NotUtf8)
+    return is_blob and len(value) in (len(NOTHING), HASH_SIZE)

@@ -239,6 +239,20 @@ def test_a_commit_that_somebody_damaged_is_told(path: Path, ledger: SQLiteRecord
         ledger.select_events("act_1")
 
 
+@pytest.mark.parametrize("column", ["events", "previous", "at", "version"])
+def test_a_text_that_is_none_damages_its_own_action_alone(path: Path, ledger: SQLiteRecorder, column: str) -> None:
+    for action_id in ("act_1", "act_2"):
+        ledger.insert_events(commit(action_id, 1))
+    with closing(sqlite3.connect(path, isolation_level=None)) as vandal:
+        vandal.execute(f"UPDATE commits SET {column} = CAST(x'ff' AS TEXT) WHERE action_id = 'act_1'")
+    with pytest.raises(CorruptEvent, match="act_1"):
+        ledger.insert_events(commit("act_1", 2))
+    if column == "events":
+        with pytest.raises(CorruptEvent, match="act_1"):
+            ledger.select_events("act_1")
+    assert versions(ledger, "act_2") == [1]
+
+
 # -- views -----------------------------------------------------------------------------------------------------------
 
 
