@@ -102,6 +102,20 @@ class ActionMapper(Mapper[str]):
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             raise CorruptEvent(f"{where}: {stored_event.topic!r} cannot be read ({type(error).__name__})") from error
 
+    def require_known(self, action_id: str, version: int, topic: str, state: bytes) -> None:
+        """Raises what `to_domain_event` does of an unknown topic, a newer schema, or a state that is no JSON object."""
+        kind = self._kind_of(topic)
+        if kind is None:
+            raise UnknownTopic(f"{action_id} version {version}: no event is registered for the topic {topic!r}")
+        try:
+            schema = _schema_of(json.loads(state))
+        except (ValueError, TypeError, AttributeError, RecursionError) as error:
+            problem = f"{topic!r} cannot be read ({type(error).__name__})"
+            raise CorruptEvent(f"{action_id} version {version}: {problem}") from error
+        if schema > kind.schema:
+            problem = f"{topic!r} has schema {schema}, known is up to {kind.schema}"
+            raise NewerSchema(f"{action_id} version {version}: {problem}")
+
 
 def _schema_of(state: dict[str, Any]) -> int:
     """Takes it out of what is said. Raises ValueError for what is no schema."""

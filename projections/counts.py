@@ -44,6 +44,8 @@ class Counts:
         self._counts: Counter[Counted] = Counter()
 
     def apply(self, story: Story) -> None:
+        story.require_beginning()
+        story.require_known()
         kind = action_type_of(story)
         self._counts.update(
             [

@@ -19,13 +19,16 @@ from eventsourcing.persistence import JSONTranscoder, StoredEvent
 from domain.action import Action
 from domain.commit import Commit
 from domain.errors import LedgerError
-from domain.events import Archived, RecordedEvent
+from domain.events import REGISTRY, Archived, RecordedEvent
 from domain.journal import Damaged, Journal, Life, Span
 from domain.ledger import ActionMapper
 from domain.unreadable import replayed
 from domain.workflow import WorkflowRun
+from domain.workflow_events import RUN_REGISTRY
 
 _MAPPER = ActionMapper(JSONTranscoder())
+_KNOWN = frozenset({*REGISTRY, *RUN_REGISTRY})
+_SCHEMA = b'"schema"'
 
 
 class Story:
@@ -59,10 +62,31 @@ class Story:
             self._events = [read(event) for commit in self.commits for event in commit.stored_events()]
         return self._events
 
+    def require_beginning(self) -> None:
+        """For who has no use for a row that outlives its events. Where they are elsewhere, the life is a finding."""
+        version = self.commits[0].version
+        if version > 1:
+            raise _Flawed(Finding(self.action_id, version, f"what was before version {version} is in an archive"))
+
+    def require_known(self) -> None:
+        """For who counts millions of events and reads none: raises LedgerError for an unknown topic or a newer schema.
+
+        What stands between the braces of an event is looked at only where a schema is named in it.
+        """
+        for commit in self.commits:
+            for topic, state in commit.events:
+                if topic not in _KNOWN or _SCHEMA in state or state[:1] != b"{" or state[-1:] != b"}":
+                    _require_known(commit)
+
     @property
     def standing(self) -> Action | WorkflowRun:
         """What the events have made of it. Raises what a stored event deserves (LedgerError)."""
         return cast("Action | WorkflowRun", replayed(None, self.events))
+
+
+def _require_known(commit: Commit) -> None:
+    for number, (topic, state) in enumerate(commit.events):
+        _MAPPER.require_known(commit.action_id, commit.version + number, topic, state)
 
 
 class Projection(Protocol):

@@ -382,10 +382,11 @@ def journal_of(parts: Parts) -> Journal:
 
 def whole_journal_of(parts: Parts) -> Journal:
     """The same, and what the archive at hand has of what was pruned."""
-    return _with_archive(journal_of(parts), parts.settings)
+    return with_archive(journal_of(parts), parts.settings)
 
 
-def _with_archive(journal: Journal, settings: Settings) -> Journal:
+def with_archive(journal: Journal, settings: Settings) -> Journal:
+    """The journal, and what the archive at hand, where there is one, has of what was pruned."""
     if not settings.archive:
         return journal
     from projections.archived import WholeJournal
@@ -397,7 +398,7 @@ def _with_archive(journal: Journal, settings: Settings) -> Journal:
 def opened_whole_journal(settings: Settings) -> Iterator[Journal]:
     """As `opened_journal`, and what the archive at hand has of what was pruned."""
     with opened_journal(settings) as journal:
-        yield _with_archive(journal, settings)
+        yield with_archive(journal, settings)
 
 
 @contextmanager

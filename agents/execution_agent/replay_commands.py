@@ -15,7 +15,7 @@ from typing import Annotated, Any
 import typer
 
 from agents.execution_agent import replay_console
-from agents.execution_agent.assembly import opened_upkeep
+from agents.execution_agent.assembly import opened_upkeep, with_archive
 from agents.execution_agent.config import Settings
 from agents.execution_agent.rebuilding import rebuild as rebuild_rows
 from agents.execution_agent.rebuilding import repair
@@ -76,7 +76,8 @@ def replay(
     as_json: Json = False,
 ) -> None:
     """Tell what happened once more, to a projection. Nothing is carried out: there is nothing that could."""
-    with _at_the_ledger(as_json) as (settings, journal, upkeep):
+    with _at_the_ledger(as_json) as (settings, stored, upkeep):
+        journal = with_archive(stored, settings)
         account = _read(PLACE) if resume else Account(Question(projection, span_of(since, until), action))
         with stopped_by_signals() as stop:
             complete = _replay(settings, journal, upkeep, account, workers, stop)
@@ -110,7 +111,8 @@ def _replay(
     expected = upkeep.extent(question.span)
     put_down = _PutDown(PLACE, account)
     with replay_console.progress(expected, already=account.actions) as tell:
-        for told in _slices(settings, journal, made, question.span, account.places, _workers(workers, expected)):
+        workers = _workers(workers, expected)
+        for told in _slices(settings, journal, made, question.span, account.places, workers, archive=True):
             account.take(told)
             tell(told)
             put_down.now_and_then()
@@ -138,7 +140,7 @@ def rebuild(
         expected = upkeep.extent(EVERYTHING)
 
         def telling(places: Places) -> Iterator[Slice]:
-            return _slices(settings, journal, Views, EVERYTHING, places, _workers(workers, expected))
+            return _slices(settings, journal, Views, EVERYTHING, places, _workers(workers, expected), archive=False)
 
         with replay_console.progress(expected) as tell:
             if in_place:
@@ -178,11 +180,11 @@ def _at_the_ledger(as_json: bool) -> Iterator[tuple[Settings, Journal, Upkeep]]:
 
 
 def _slices(
-    settings: Settings, journal: Journal, made: Made, span: Span, places: Places, workers: int
+    settings: Settings, journal: Journal, made: Made, span: Span, places: Places, workers: int, *, archive: bool
 ) -> Iterator[Slice]:
     if workers == 1:
         return slices(journal, made, span, places)
-    return slices_beside_each_other(settings, journal, made, span, places, workers=workers)
+    return slices_beside_each_other(settings, journal, made, span, places, workers=workers, archive=archive)
 
 
 def _workers(asked: int | None, expected: int | None) -> int:

@@ -193,14 +193,17 @@ def slice_of_one(journal: Journal, made: Made, action_id: str) -> Slice:
 
 
 def slices_beside_each_other(
-    settings: Settings, journal: Journal, made: Made, span: Span, places: Places, *, workers: int
+    settings: Settings, journal: Journal, made: Made, span: Span, places: Places, *, workers: int, archive: bool = False
 ) -> Iterator[Slice]:
-    """The same, in so many processes, in no order. Each part is read by one of them at a time."""
+    """The same, in so many processes, in no order. Each part is read by one of them at a time.
+
+    With `archive` they read what was pruned, too.
+    """
     from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
     from multiprocessing import get_context
 
     left = {part: places.get(part, BEGINNING) for part in _parts(journal, places, is_whole=False)}
-    pool = ProcessPoolExecutor(workers, get_context("spawn"), _prepare, (settings, made, span))
+    pool = ProcessPoolExecutor(workers, get_context("spawn"), _prepare, (settings, made, span, archive))
     try:
         at_work: set[Future[Slice]] = {
             pool.submit(_tell_next, part, place) for part, place in left.items() if not place.is_over
@@ -220,13 +223,14 @@ _telling: tuple[Journal, Made, Span] | None = None
 _opened = ExitStack()
 
 
-def _prepare(settings: Settings, made: Made, span: Span) -> None:
+def _prepare(settings: Settings, made: Made, span: Span, archive: bool) -> None:
     global _telling  # noqa: PLW0603 - a process of the pool is handed its tools once
     # The one that is asked to stop is the one that hands out the slices.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    from agents.execution_agent.assembly import opened_journal
+    from agents.execution_agent.assembly import opened_journal, with_archive
 
-    _telling = (_opened.enter_context(opened_journal(settings)), made, span)
+    journal = _opened.enter_context(opened_journal(settings))
+    _telling = (with_archive(journal, settings) if archive else journal, made, span)
 
 
 def _tell_next(part: int, place: Place) -> Slice:

@@ -117,10 +117,13 @@ def pruned(recorder: MemoryRecorder) -> ActionView:
     return view
 
 
-def test_a_life_whose_beginning_is_in_an_archive_is_whole(recorder: MemoryRecorder, pruned: ActionView) -> None:
+def test_a_life_whose_beginning_is_in_an_archive_has_its_row_and_is_not_counted_as_if_it_were_all(
+    recorder: MemoryRecorder, pruned: ActionView
+) -> None:
     assert told(recorder, Views()).result == [pruned]
     counted = told(recorder, Counts())
-    assert (counted.result, counted.events, counted.findings) == ([], 1, ())
+    (finding,) = counted.findings
+    assert (counted.result, finding.problem) == ([], "what was before version 5 is in an archive")
 
 
 # -- what is wrong with some hides no other ----------------------------------------------------------------------------
@@ -195,6 +198,26 @@ def test_an_event_that_cannot_be_read_is_named_by_the_ledgers_own_error(recorder
     assert [row["action_id"] for row in whole.result] == ["act_2"]
     (finding,) = whole.findings
     assert "version 2" in finding.problem
+
+
+@pytest.mark.parametrize(
+    ("topic", "state", "problem"),
+    [
+        ("action.teleported", b"{}", "no event is registered"),
+        ("action.cancelled", b'{"at": "2026-03-01T12:00:00.000000Z", "schema": 9}', "has schema 9"),
+        ("action.cancelled", b"{", "cannot be read"),
+        ("action.cancelled", b"", "cannot be read"),
+    ],
+)
+def test_who_only_counts_events_does_not_count_what_is_unknown(
+    recorder: MemoryRecorder, topic: str, state: bytes, problem: str
+) -> None:
+    record(recorder, "act_1", REQUESTED)
+    recorder.insert_events([StoredEvent("act_1", 2, topic, state)])
+    whole = told(recorder, Counts())
+    assert whole.result == []
+    (finding,) = whole.findings
+    assert (finding.action_id, "version 2" in finding.problem, problem in finding.problem) == ("act_1", True, True)
 
 
 def test_a_row_of_an_action_that_cannot_be_read_stays(recorder: MemoryRecorder) -> None:

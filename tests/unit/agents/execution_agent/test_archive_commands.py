@@ -85,6 +85,20 @@ def test_an_auditor_sees_the_whole_where_the_archive_is_at_hand(cli: Cli) -> Non
     assert [finding["code"] for finding in without] == ["no_checkpoint", "versions_missing"]
 
 
+@pytest.mark.parametrize("readers", [(), ("--workers", "2")])
+def test_a_replay_tells_what_was_pruned_or_that_it_is_elsewhere(cli: Cli, readers: tuple[str, ...]) -> None:
+    mail(cli)
+    before = document(cli("replay", "--json", *readers))
+    cli("archive", "run", *NOW)
+    cli("archive", "prune", *ADA)
+    after = cli("replay", "--json", *readers)
+    assert (after.exit_code, document(after)["result"]) == (0, before["result"])
+    alone = cli("replay", "--json", *readers, EXECUTION_AGENT_ARCHIVE="")
+    (finding,) = document(alone)["findings"]
+    assert (alone.exit_code, document(alone)["result"]) == (1, [])
+    assert finding["problem"] == "what was before version 5 is in an archive"
+
+
 def test_where_no_archive_confirms_what_was_before_an_auditor_is_told(cli: Cli) -> None:
     """Whoever can write to the ledger can write that all the rest is in an archive."""
     action_id = mail(cli)
