@@ -104,6 +104,12 @@ class Archive:
         ]
         return places[::-1]
 
+    def confirm(self, place: Place) -> None:
+        """Reads the life there. Raises Illegible where it is not what the manifest says."""
+        name, kept = place.file.name, place.kept
+        if not kept.is_of(self.life(name, kept.offset, kept.action_id)):
+            raise Illegible(f"{name}: {kept.action_id} is not the life that {place.manifest.name} names")
+
     def life(self, name: str, offset: int, action_id: str) -> list[Commit]:
         """The life of this action, which begins at this byte of the file of this name."""
         if type(offset) is not int or not 0 <= offset < 1 << 62:

@@ -71,8 +71,12 @@ def verify(where: str) -> Verified:
 
 
 def find(where: str, action_id: str) -> list[Place]:
-    """Where the life of the action is in the archive there. Raises LedgerUnavailable, Illegible."""
-    return archive_at(where).places_of(action_id)
+    """Where in the archive the life of the action is, and was read. Raises LedgerUnavailable, Illegible."""
+    archive = archive_at(where)
+    places = archive.places_of(action_id)
+    for place in places:
+        archive.confirm(place)
+    return places
 
 
 def holds(settings: Settings, matter: str | None = None) -> list[dict[str, Any]]:

@@ -81,7 +81,7 @@ class Copy:
         return report
 
     def _lives(self, before: datetime, report: CopyReport) -> Iterator[Sequence[Commit]]:
-        heads = self._heads()
+        heads = self._heads(report)
         for life in self._journal.lives(Span(until=before.date())):
             try:
                 candidate = self._candidates.judged(life, before)
@@ -97,14 +97,17 @@ class Copy:
             else:
                 yield candidate.commits
 
-    def _heads(self) -> Mapping[str, bytes]:
-        """How far each life is archived: the newest copy counts."""
-        return {
-            kept.action_id: kept.head
-            for manifest in self._archive.manifests()
-            for file in manifest.files
-            for kept in file.lives
-        }
+    def _heads(self, report: CopyReport) -> Mapping[str, bytes]:
+        """How far each life is archived: the newest copy counts. What was in a file that is gone is in none."""
+        heads: dict[str, bytes] = {}
+        there = frozenset(self._archive.shelf.names())
+        for manifest in self._archive.manifests():
+            for file in manifest.files:
+                if file.name in there:
+                    heads.update((kept.action_id, kept.head) for kept in file.lives)
+                else:
+                    report.findings.append(Finding(file.name, f"it is missing, and {manifest.name} names it"))
+        return heads
 
     # -- what is put ------------------------------------------------------------------------------------------------
 

@@ -172,6 +172,34 @@ def test_a_file_that_is_not_as_it_was_is_named_and_nothing_is_well(cli: Cli, tmp
     assert document(cli("status", action_id, "--json"))["error"] is None
 
 
+def test_a_file_that_is_gone_is_named_by_whoever_adds_to_the_archive_and_its_lives_are_copied_anew(
+    cli: Cli, tmp_path: Path
+) -> None:
+    action_id = mail(cli)
+    cli("archive", "run", *NOW)
+    (file,) = (tmp_path / "archive").glob("*.gz")
+    file.unlink()
+    found = cli("archive", "find", action_id)
+    assert (found.exit_code, f"{file.name}: it is missing" in found.stderr) == (1, True)
+    again = cli("archive", "run", *NOW, "--json")
+    assert (again.exit_code, document(again)["lives"]) == (1, 1)
+    assert document(again)["findings"] == [
+        {"name": file.name, "problem": "it is missing, and 00000001.manifest names it"}
+    ]
+    assert cli("archive", "find", action_id).exit_code == 0
+    assert (cli("archive", "run", *NOW).exit_code, cli("archive", "verify").exit_code) == (0, 0)
+
+
+def test_a_life_that_is_damaged_where_it_is_archived_is_not_found_there(cli: Cli, tmp_path: Path) -> None:
+    action_id = mail(cli)
+    cli("archive", "run", *NOW)
+    (file,) = (tmp_path / "archive").glob("*.gz")
+    file.chmod(0o600)
+    file.write_bytes(file.read_bytes()[:-40])
+    found = cli("archive", "find", action_id)
+    assert (found.exit_code, file.name in found.stderr, "Traceback" in found.stderr) == (1, True, False)
+
+
 def test_a_damaged_manifest_is_one_clear_line(cli: Cli, tmp_path: Path) -> None:
     mail(cli)
     cli("archive", "run", *NOW)
