@@ -42,7 +42,6 @@ def row_of(events: Sequence[StoredEvent], at: datetime) -> CommitRow:
 def events_in(body: bytes, originator_id: UUID | str, first: int) -> list[StoredEvent]:
     """The events bear the id that was asked for. Raises CorruptEvent when they cannot be read."""
     try:
-        events = unpacked(body)
-    except ValueError as error:
+        return [StoredEvent(originator_id, version, *event) for version, event in enumerate(unpacked(body), first)]
+    except (ValueError, TypeError) as error:
         raise CorruptEvent(f"{originator_id}: the commit at version {first} cannot be read ({error})") from error
-    return [StoredEvent(originator_id, version, *event) for version, event in enumerate(events, first)]

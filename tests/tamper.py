@@ -156,6 +156,13 @@ class Ledger:
             return False
         return True
 
+    def retype(self, row: Row, column: str) -> None:
+        """The same bytes in a column, of the other type."""
+        other = "BLOB" if isinstance(row[COLUMNS.index(column)], str) else "TEXT"
+        self._file.execute(
+            f"UPDATE commits SET {column} = CAST({column} AS {other}) WHERE action_id = ? AND version = ?", row[:2]
+        )
+
     def unflip(self, row: Row, column: str, value: object) -> None:
         action_id, version = row[:2]
         if column == "action_id":
@@ -188,6 +195,16 @@ def flips_of(row: Row) -> Iterator[tuple[str, int, object]]:
                 changed = bytearray(data)
                 changed[bit // 8] ^= 1 << bit % 8
                 yield column, bit, bytes(changed)
+
+
+def change_every_type(ledger: Ledger, rows: Sequence[Row], tally: Tally) -> None:
+    """The same bytes, as a text where there were bytes, as bytes where there was a text."""
+    for row in rows:
+        for column in ("events", "last", "at", "previous"):
+            ledger.retype(row, column)
+            findings = _found(ledger, {row[0]}, tally)
+            tally.add(f"another type of `{column}`", f"{row[:2]}", findings, {row[0]})
+            ledger.unflip(row, column, None)
 
 
 def flip_every_bit(ledger: Ledger, rows: Sequence[Row], tally: Tally) -> None:
@@ -351,6 +368,7 @@ def campaign(folder: Path, *, actions: int, bits_of: int, tell: Callable[[str], 
         attack_all(ledger, lives, tally)
         put_another_in_its_place(ledger, lives[0], tally)
         chosen = {life[0].action_id for life in lives[:bits_of]}
+        change_every_type(ledger, rows, tally)
         flip_every_bit(ledger, [row for row in rows if row[0] in chosen], tally)
         assert ledger.rows() == rows, "the attacker has left something behind"
         assert ledger.whole_verdict() == []

@@ -95,17 +95,20 @@ def _written_to(out: Path | None) -> Iterator[BinaryIO]:
     if out is None:
         yield typer.get_binary_stream("stdout")
         return
+    if out.is_dir():
+        raise Refused(f"cannot write {out}: it is a directory")
     try:
         with NamedTemporaryFile(dir=out.parent, prefix=f".{out.name}-", delete=False) as stream:
-            yield from _gone_unless_whole(stream)
-        Path(stream.name).replace(out)
+            yield from _in_place_when_whole(stream, out)
     except OSError as error:
         raise Refused(f"cannot write {out}: {error.strerror}") from None
 
 
-def _gone_unless_whole(stream: Any) -> Iterator[BinaryIO]:
+def _in_place_when_whole(stream: Any, out: Path) -> Iterator[BinaryIO]:
     try:
         yield stream
+        stream.flush()
+        Path(stream.name).replace(out)
     except BaseException:
         Path(stream.name).unlink()
         raise

@@ -3,7 +3,7 @@ acts of people: `cancel`, `pause`, `resume`, `undo`, `callback`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -55,7 +55,7 @@ def run(
 ) -> None:
     """Carry out the workflow that FILE defines; the files that it names are read beside it."""
     text, files = read_request(file, as_json), _folder_of(file)
-    texts = dict(_input(one, as_json) for one in inputs or ())
+    texts = _texts(inputs or (), as_json)
 
     def start(agent: ExecutionAgent) -> dict[str, Any]:
         given = agent.workflow_inputs(text, texts, files=files)
@@ -73,7 +73,7 @@ def add_schedule(
 ) -> None:
     """Begin a run at each moment that the schedule in FILE tells, with these inputs."""
     text, files = read_request(file, as_json), _folder_of(file)
-    texts = dict(_input(one, as_json) for one in inputs or ())
+    texts = _texts(inputs or (), as_json)
 
     def add(agent: ExecutionAgent) -> dict[str, Any]:
         given = agent.workflow_inputs(text, texts, files=files)
@@ -173,7 +173,7 @@ def undo(run_id: RunId, actor: Actor, reason: Reason, as_json: Json = False) -> 
 @app.command()
 def callback(
     token: Annotated[str, typer.Argument(help="What the step that waits has handed out.")],
-    payload: Annotated[str, typer.Option(help="A JSON object, which becomes the step's result.")] = "{}",
+    payload: Annotated[str, typer.Option(help="The answer, a JSON object: it becomes the step's result.")],
     as_json: Json = False,
 ) -> None:
     """End the step that waits for this token."""
@@ -201,6 +201,15 @@ def _tell(told: dict[str, Any], as_json: bool) -> None:
 def _folder_of(file: str) -> Path | None:
     """What comes from standard input stands in no folder."""
     return None if file == "-" else Path(file).parent
+
+
+def _texts(inputs: Sequence[str], as_json: bool) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for name, value in (_input(one, as_json) for one in inputs):
+        if name in found:
+            raise refused(as_json, "usage", f"--input {name[:80]!r} is given twice", USAGE)
+        found[name] = value
+    return found
 
 
 def _input(text: str, as_json: bool) -> tuple[str, str]:

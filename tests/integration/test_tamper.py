@@ -36,6 +36,7 @@ def test_no_attack_on_a_ledger_in_sqlite_is_missed(tmp_path: Path) -> None:
     assert lines == ["2 actions, 8 commits, 12 events, in SQLite"]
     assert tally.missed == []
     assert {f"a bit of `{column}`" for column in tamper.COLUMNS} < set(tally.made)
+    assert {f"another type of `{column}`" for column in ("events", "last", "at", "previous")} < set(tally.made)
     assert sum(tally.made.values()) > 5_000
     assert set(tally.words["swap the contents of two commits"]) == {"reordered"}
     assert set(tally.words["append a copy"]) == {"duplicated"}

@@ -7,6 +7,7 @@ import re
 import zlib
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -104,6 +105,12 @@ def test_the_versions_of_a_commit_follow_each_other(versions: tuple[int, int]) -
 def test_damage_is_told_with_its_place(damaged: bytes, why: str) -> None:
     with pytest.raises(CorruptEvent, match=f"act_1: the commit at version 7 cannot be read .*{why}"):
         events_in(damaged, "act_1", 7)
+
+
+@pytest.mark.parametrize(("body", "version"), [("1n3:a.b,2:{},", 7), (7, 7), (None, 7), (b"1n3:a.b,2:{},", 7.5)])
+def test_a_column_of_another_type_is_told_with_its_place(body: Any, version: Any) -> None:
+    with pytest.raises(CorruptEvent, match=f"act_1: the commit at version {version} cannot be read"):
+        events_in(body, "act_1", version)
 
 
 @given(

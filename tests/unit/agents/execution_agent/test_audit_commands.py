@@ -258,6 +258,15 @@ def test_a_bad_range_or_class_or_file_is_one_line(cli: Cli, sent: str, words: li
     assert "Traceback" not in result.output
 
 
+def test_an_export_that_finds_a_directory_in_its_place_leaves_nothing_behind(
+    cli: Cli, sent: str, tmp_path: Path
+) -> None:
+    (tmp_path / "there").mkdir()
+    result = cli("audit", "export", "--format", "csv", "--out", str(tmp_path / "there"))
+    assert (result.exit_code, "it is a directory" in result.stderr) == (1, True)
+    assert list(tmp_path.glob(".there-*")) == []
+
+
 @pytest.mark.parametrize("reference", ["env:NOT_SET_ANYWHERE", "the key itself"])
 def test_a_key_that_cannot_be_had_is_one_line_and_is_not_repeated(cli: Cli, sent: str, reference: str) -> None:
     result = cli("audit", "export", "--format", "csv", "--key", reference)

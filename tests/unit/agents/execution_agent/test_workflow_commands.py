@@ -170,6 +170,12 @@ def test_a_run_that_is_cancelled_or_taken_back_before_it_did_anything_is_done_wi
         assert (ended.exit_code, document(ended)["status"]) == (0, "compensated")
 
 
+def test_an_input_that_is_given_twice_is_refused(cli: Cli) -> None:
+    asked = cli("run", "-", "--input", "to=a@example.com", "--input", "to=b@example.com", stdin=GREETING)
+    assert (asked.exit_code, "'to' is given twice" in asked.stderr) == (2, True)
+    assert document(cli("list", "--json")) == []
+
+
 def test_the_same_key_is_the_same_run(cli: Cli) -> None:
     words = ("run", "-", "--input", "to=a@example.com", "--key", "k1", "--wait", "0", "--json")
     first, again = document(cli(*words, stdin=GREETING)), document(cli(*words, stdin=GREETING))
@@ -183,6 +189,8 @@ def test_runs_are_listed_by_where_they_stand(cli: Cli, run_id: str) -> None:
 
 
 def test_nobody_has_heard_of_it(cli: Cli) -> None:
-    for words in (("show", "run_x"), ("status", "run_x"), ("undo", "run_x", *ADA), ("callback", "run_x.a.b")):
+    answer = ("callback", "run_x.a.b", "--payload", "{}")
+    for words in (("show", "run_x"), ("status", "run_x"), ("undo", "run_x", *ADA), answer):
         assert cli(*words).exit_code in (1, 3)
     assert cli("callback", "x", "--payload", "{").exit_code == 2
+    assert cli("callback", "x").exit_code == 2, "an answer that nobody gave uses up no token"
