@@ -22,7 +22,7 @@ _FIRST, _LAST = "", "~"
 
 # A commit's `events` begin with their number, and CAST reads just that.
 _BEHIND = """
-SELECT count(*), min(c.at), count(DISTINCT CASE WHEN a.version IS NULL THEN c.action_id END)
+SELECT count(*), CAST(min(c.at) AS BLOB), count(DISTINCT CASE WHEN a.version IS NULL THEN c.action_id END)
 FROM commits AS c LEFT JOIN actions AS a ON a.action_id = c.action_id
 WHERE a.version IS NULL OR c.version + CAST(c.events AS INTEGER) - 1 > a.version"""
 _BEYOND = f"""
@@ -86,9 +86,9 @@ def _told(connection: apsw.Connection) -> tuple[Any, Any, bool]:
     return behind, beyond, is_under_way(connection)
 
 
-def _seconds_since(moment: object, now: datetime) -> float:
+def _seconds_since(moment: bytes, now: datetime) -> float:
     """A time that cannot be read tells no lag; that its commit is behind is told all the same."""
     try:
-        return max(0.0, (now - from_text(str(moment))).total_seconds())
+        return max(0.0, (now - from_text(moment.decode())).total_seconds())
     except (ValueError, TypeError):
         return 0.0

@@ -282,4 +282,4 @@ def _hush(library: str) -> None:
     """At DEBUG it logs tokens and whole answers, of secret stores, too. Whoever wants that asks for it by its name."""
     logger = logging.getLogger(library)
     if logger.level == logging.NOTSET:
-        logger.setLevel(logging.INFO)
+        logger.setLevel(max(logging.INFO, logger.getEffectiveLevel()))

@@ -161,11 +161,13 @@ def list_actions(
 ) -> None:
     """The newest actions and workflow runs, and where they stand."""
     with agent_of(as_json) as agent:
-        rows = agent.list_actions(status and str(status), limit=limit)
+        rows = agent.list_actions(status and str(status), limit=limit + 1)
     if as_json:
-        print_json(rows)
+        print_json(rows[:limit])
     else:
-        console.tell_list(rows)
+        console.tell_list(rows[:limit])
+    if len(rows) > limit:
+        typer.echo("execution-agent: there are more: execution-agent find", err=True)
 
 
 def _act(

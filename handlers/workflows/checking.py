@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 _TOKEN = "callback_token"  # noqa: S105 - the name of one
 """What a step that waits for a callback has from the beginning: to name it is no reason to wait for that step."""
 _OF_A_STEP = ("status", "result", "error", "action_id", _TOKEN)
+_FAILURES = (StepStatus.FAILED, StepStatus.TIMED_OUT)
 _OF_A_RUN = ("id", "started_at")
 
 
@@ -39,6 +40,8 @@ class Known:
     steps: Collection[str]
     callbacks: Collection[str]
     """Those of the steps that wait for somebody to call back."""
+    decisive: Collection[str]
+    """Those of the steps whose failure is not gone on from."""
     action_types: Mapping[str, type[BaseModel]]
     workflows: Mapping[str, Definition | str]
     """By the reference in the text: what is there, or why nothing is."""
@@ -57,7 +60,7 @@ def reference_flaws(step: Mapping[str, Any], path: Path, known: Known) -> Iterat
             if place[0::2] == ("steps", "status") and literal not in [*StepStatus]:
                 yield (*path, *where), f"the status of a step is one of {', '.join(StepStatus)}"
         if where == ("if",):
-            yield from (((*path, "if"), flaw) for flaw in _condition_flaws(tree))
+            yield from (((*path, "if"), flaw) for flaw in _condition_flaws(tree, known))
 
 
 def output_flaws(outputs: Mapping[str, Any], known: Known) -> Iterator[Flaw]:
@@ -126,11 +129,14 @@ def _flaw_of_step(members: Sequence[str | int], own_id: object, known: Known) ->
     return None if len(members) == 1 or members[1] in _OF_A_STEP else f"a step has {', '.join(_OF_A_STEP)}"
 
 
-def _condition_flaws(tree: Tree) -> Iterator[str]:
+def _condition_flaws(tree: Tree, known: Known) -> Iterator[str]:
     if not tree.places:
         yield "this condition never changes: it refers to no input, step or run"
     if not tree.may_be_boolean:
         yield "this is neither true nor false, whatever the run: set it against something"
+    for place, status in tree.required:
+        if place[0::2] == ("steps", "status") and place[1] in known.decisive and status in _FAILURES:
+            yield f"never holds: where {place[1]} has {status}, no step begins (its on_failure is not continue)"
 
 
 # Other names

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, TypeAlias
@@ -53,11 +53,13 @@ class Reference:
 
 @dataclass(frozen=True, slots=True)
 class Tree:
-    """An expression that can be evaluated. `compared` are the places that are set against a literal, and it."""
+    """An expression that can be evaluated. `compared` are the places that are set against a literal, and it; `required`
+    those of them that must equal it where a condition is to hold."""
 
     root: Node
     places: frozenset[Place]
     compared: tuple[tuple[Place, Any], ...]
+    required: tuple[tuple[Place, Any], ...]
     may_be_boolean: bool
 
 
@@ -75,6 +77,7 @@ def read_tree(expression: str) -> Tree:
         root,
         frozenset(reference.place for reference in references),
         tuple(_comparisons(nodes)),
+        tuple(_comparisons(node for node in _conjuncts(root) if node["value"] == "eq")),
         _may_be_boolean(root),
     )
 
@@ -256,7 +259,16 @@ def _check_call(name: str, arguments: list[Node]) -> None:
             raise _lonely_ampersand()
 
 
-def _comparisons(nodes: list[Node]) -> Iterator[tuple[Place, Any]]:
+def _conjuncts(node: Node) -> Iterator[Node]:
+    """The comparisons that must all hold, where the whole is to."""
+    if node["type"] == "and_expression":
+        for child in node["children"]:
+            yield from _conjuncts(child)
+    elif node["type"] == "comparator":
+        yield node
+
+
+def _comparisons(nodes: Iterable[Node]) -> Iterator[tuple[Place, Any]]:
     for node in nodes:
         if node["type"] == "comparator" and node["value"] in ("eq", "ne"):
             sides = {

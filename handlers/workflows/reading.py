@@ -18,7 +18,7 @@ from domain.canonical import canonical
 from domain.errors import InvalidDefinition, Problem
 from domain.json_value import MAX_BYTES
 from domain.refusal import MAX_ECHO, MAX_PROBLEMS, dotted
-from domain.workflow_definition import Definition, definition_of
+from domain.workflow_definition import Definition, OnFailure, definition_of
 from domain.workflow_sources import Sources, Unreadable
 from handlers.workflows.checking import (
     Known,
@@ -160,7 +160,8 @@ def _check_names(
 ) -> Needs:
     numbers = _numbers_by_id(document, findings)
     callbacks = [name for name, number in numbers.items() if "wait_for" in document["steps"][number]]
-    known = Known([*object_in(document, "inputs")], [*numbers], callbacks, action_types, workflows)
+    decisive = [name for name, number in numbers.items() if not _is_gone_on_from(document, document["steps"][number])]
+    known = Known([*object_in(document, "inputs")], [*numbers], callbacks, decisive, action_types, workflows)
     findings.tell(mark_flaws(document))
     for number, step in objects_in(document, "steps"):
         path: Path = ("steps", number)
@@ -241,6 +242,11 @@ def _canonical_schedule(told: Mapping[str, Any]) -> dict[str, Any]:
 
 def _canonical_input(told: Mapping[str, Any]) -> dict[str, Any]:
     return {"type": told["type"], "required": told.get("required", False), **_given(told, "default", "description")}
+
+
+def _is_gone_on_from(document: Mapping[str, Any], step: Mapping[str, Any]) -> bool:
+    """Whether others begin where the step has failed."""
+    return bool(step.get("on_failure", document.get("on_failure")) == OnFailure.CONTINUE)
 
 
 def _canonical_step(step: Mapping[str, Any], needs: Sequence[str], on_failure: str) -> dict[str, Any]:

@@ -91,6 +91,12 @@ def test_a_library_that_tells_too_much_at_debug_is_hushed(botocore: logging.Logg
         assert not logging.getLogger("botocore.auth").isEnabledFor(logging.DEBUG)
 
 
+def test_a_library_that_is_hushed_tells_no_more_than_others_may(botocore: logging.Logger) -> None:
+    assert not botocore.isEnabledFor(logging.INFO), "nobody has asked for more than warnings"
+    with agent_with():
+        assert not logging.getLogger("botocore.credentials").isEnabledFor(logging.INFO)
+
+
 def test_whoever_asks_for_it_by_name_gets_it(botocore: logging.Logger) -> None:
     botocore.setLevel(logging.DEBUG)
     with agent_with():

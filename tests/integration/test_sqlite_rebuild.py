@@ -226,6 +226,16 @@ def test_a_row_that_is_newer_keeps_its_place(recorder: SQLiteRecorder) -> None:
     assert standing(recorder) == {"rows": 31, "actions": 31, "is_well": True}
 
 
+def test_a_time_that_is_no_text_tells_no_lag_and_hides_nothing(
+    recorder: SQLiteRecorder, by_hand: apsw.Connection
+) -> None:
+    ((action_id,),) = by_hand.execute("SELECT min(action_id) FROM actions")
+    by_hand.execute("DELETE FROM actions WHERE action_id = ?", (action_id,))
+    by_hand.execute("UPDATE commits SET at = CAST(x'ff' AS TEXT) WHERE action_id = ?", (action_id,))
+    found = standing(recorder)
+    assert (found["missing"], found.get("lag_s", 0)) == (1, 0)
+
+
 def test_how_many_actions_there_may_be_is_known_at_a_glance(recorder: SQLiteRecorder) -> None:
     record(recorder, "act_tomorrow", *SUCCEEDED, at=LATER)
     extent = recorder.upkeep().extent

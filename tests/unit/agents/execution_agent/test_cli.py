@@ -183,6 +183,14 @@ def test_what_was_accepted_is_listed_worked_on_and_done(cli: Cli) -> None:
     assert "succeeded" in cli("list").stdout
 
 
+def test_a_list_that_ends_before_all_is_told_says_so(cli: Cli) -> None:
+    for _ in range(2):
+        cli("run", str(EXAMPLE), "--accept")
+    cut = cli("list", "--limit", "1", "--json")
+    assert (len(document(cut)), "there are more: execution-agent find" in cut.stderr) == (1, True)
+    assert "there are more" not in cli("list", "--limit", "2").stderr
+
+
 ADA = ("--actor", "ada", "--reason", "the customer asked")
 
 

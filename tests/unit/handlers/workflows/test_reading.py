@@ -89,6 +89,22 @@ def malformed() -> list[Any]:
     return cases
 
 
+@pytest.mark.parametrize(
+    ("condition", "on_failure"),
+    [
+        ("steps.a.status == 'failed'", "continue"),
+        ("steps.a.status == 'succeeded'", "stop"),
+        ("steps.a.status != 'failed'", "stop"),
+        ("steps.a.status == 'failed' || run.id != ''", "stop"),
+        ("!(steps.a.status == 'failed')", "rollback"),
+    ],
+)
+def test_a_condition_that_may_hold_is_not_refused(condition: str, on_failure: str) -> None:
+    first = {"id": "a", "uses": "greet", "with": {"name": "x"}, "on_failure": on_failure}
+    second = {"id": "b", "uses": "greet", "with": {"name": "x"}, "if": condition}
+    assert [step.id for step in read(json.dumps({"name": "w", "steps": [first, second]})).steps] == ["a", "b"]
+
+
 def test_there_are_many_ways_to_be_malformed() -> None:
     assert len(malformed()) >= 60
 
