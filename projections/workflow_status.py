@@ -14,7 +14,9 @@ from domain.workflow_standing import UndoStatus
 from domain.workflow_tidings import BY_ITSELF
 from projections.status import error_as_dict
 
-NOT_TAKEN_BACK = "its compensation failed: redrive that when the cause is mended"
+NOT_TAKEN_BACK = (
+    "its compensation failed: redrive that when the cause is mended, or undo the action anew where it was denied"
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,8 @@ from agents.execution_agent.workflow_marks import MARKS
 
 WIDEST = 2_000
 """Columns of the line of a step."""
+DEEPEST = 20
+"""Steps that are drawn one within the other. In a longer chain the next ones stand below each other."""
 
 
 def tell(told: Mapping[str, Any]) -> None:
@@ -27,7 +29,7 @@ def tell(told: Mapping[str, Any]) -> None:
     if told["error"] is not None:
         _tell_error(told["error"])
     if told["needs_operator"] is not None:
-        _tell_needs(told["needs_operator"])
+        _tell_needs(told["needs_operator"], told["steps"])
     for left in told["remaining"]:
         say(f"Left: {left['step']} ({left['action_type']}, {left['action_id']}): {left['status']}, {left['why']}")
     if told["status"] in ("running", "rolling_back"):
@@ -40,11 +42,16 @@ def draw(told: Mapping[str, Any]) -> None:
     steps: Sequence[Mapping[str, Any]] = told["steps"]
     head = Text.assemble((told["status"], f"bold {COLOURS.get(told['status'], 'cyan')}"), f"  {told['run_id']}")
     root = Tree(head.append(f"  {told['name']}", style="dim"), guide_style="dim")
-    branches: dict[str, Tree] = {}
+    branches: dict[str | None, tuple[Tree, int]] = {None: (root, 0)}
+    within: dict[str, str | None] = {}
     for step in steps:
         parent = next((need for need in reversed(step["needs"]) if need in branches), None)
+        if branches[parent][1] == DEEPEST and parent is not None:
+            parent = within[parent]
         others = [need for need in step["needs"] if need != parent]
-        branches[step["id"]] = (root if parent is None else branches[parent]).add(_line(step, others))
+        branch, depth = branches[parent]
+        branches[step["id"]] = branch.add(_line(step, others)), depth + 1
+        within[step["id"]] = parent
     # A tree cuts off what is wider than the console, and somebody will want to copy an id.
     Console(soft_wrap=True, width=WIDEST).print(root)
 
@@ -63,9 +70,12 @@ def _line(step: Mapping[str, Any], others: Sequence[str]) -> Text:
     return line.append(f"  {any_id}", style="dim") if any_id else line
 
 
-def _tell_needs(needs: Mapping[str, Any]) -> None:
+def _tell_needs(needs: Mapping[str, Any], steps: Sequence[Mapping[str, Any]]) -> None:
     who = f"{one_line(needs['owner'])} has" if needs["owner"] else "A person has"
     say(f"{who} to see to {', '.join(needs['steps'])}: {needs['why']}")
+    for step in steps:
+        if step["id"] in needs["steps"] and step["action_id"]:
+            say(f"What became of {step['id']}, its undo included: execution-agent audit show {step['action_id']}")
 
 
 def _tell_schedule(schedule: Mapping[str, Any]) -> None:

@@ -170,6 +170,15 @@ def test_a_run_that_is_cancelled_or_taken_back_before_it_did_anything_is_done_wi
         assert (ended.exit_code, document(ended)["status"]) == (0, "compensated")
 
 
+def test_a_long_chain_is_shown_whole_and_no_wider_than_a_page(cli: Cli) -> None:
+    steps = [{"id": f"s{n}", "wait": {"for": "1d"}, **({"needs": [f"s{n - 1}"]} if n else {})} for n in range(300)]
+    told = document(cli("run", "-", "--wait", "0", "--json", stdin=json.dumps({"name": "chain", "steps": steps})))
+    lines = cli("show", told["run_id"]).stdout.splitlines()
+    for step in steps:
+        assert any(f" {step['id']}  wait  " in line for line in lines), step["id"]
+    assert max(map(len, lines)) < 160
+
+
 def test_an_input_that_is_given_twice_is_refused(cli: Cli) -> None:
     asked = cli("run", "-", "--input", "to=a@example.com", "--input", "to=b@example.com", stdin=GREETING)
     assert (asked.exit_code, "'to' is given twice" in asked.stderr) == (2, True)

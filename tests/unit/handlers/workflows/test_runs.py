@@ -9,6 +9,7 @@ import pytest
 from domain.identity import step_action_id
 from domain.outcome import Permanent, Retry, Unknown
 from projections.news import news_of
+from projections.workflow_status import NOT_TAKEN_BACK
 from tests.workflow_house import ADA, Died, House, step, workflow
 
 NEVER = Permanent("http_404", "no such thing")
@@ -410,7 +411,7 @@ def test_a_failed_compensation_has_an_owner_and_is_listed_until_somebody_has_red
     text = workflow(step("a"), step("b"))
     run = house.agent.start_workflow_run(text, actor="grace")
     undone = house.agent.undo_run(run["run_id"], **ADA)
-    needs = {"steps": ["b"], "why": "its compensation failed: redrive that when the cause is mended", "owner": "ada"}
+    needs = {"steps": ["b"], "why": NOT_TAKEN_BACK, "owner": "ada"}
     assert (undone["status"], undone["needs_operator"]) == ("partially_compensated", needs)
     (listed,) = house.agent.list_actions("compensation_failed")
     assert listed["action_id"] == house.action(run, "b")
