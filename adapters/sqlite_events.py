@@ -155,7 +155,7 @@ class SQLiteRecorder(SQLiteViews, AggregateRecorder):
         enough = _NO_LIMIT if limit is None else limit  # each of these commits holds at least one wanted event
         statement = _COMMITS_BACKWARDS if desc else _COMMITS_FORWARDS
         found: list[StoredEvent] = []
-        for version, packed in self._read(statement, (action_id, begin, last, enough)):
+        for version, packed in self._commits(statement, (action_id, begin, last, enough)):
             events = events_in(packed, originator_id, version)
             found += reversed(events) if desc else events
         return [event for event in found if first <= event.originator_version <= last][:limit]
@@ -211,6 +211,12 @@ class SQLiteRecorder(SQLiteViews, AggregateRecorder):
         finally:
             writer.roll_back()
 
+    def _commits(self, statement: str, values: tuple[str | int, ...]) -> list[Any]:
+        try:
+            return self._read(statement, values)
+        except UnicodeDecodeError as error:
+            raise _damaged(values[0]) from error
+
     def _commit_with(self, action_id: str, version: int) -> int:
         """The version at which the commit that holds `version` begins."""
         ((begin,),) = self._read(_COMMIT_WITH, (action_id, version))
@@ -223,8 +229,6 @@ class SQLiteRecorder(SQLiteViews, AggregateRecorder):
                 return session.connection().execute(statement, values).fetchall()
         except apsw.Error as error:
             raise self._file.unavailable(error) from error
-        except UnicodeDecodeError as error:
-            raise _damaged(values[0]) from error
 
 
 class SQLiteFactory(InfrastructureFactory[TrackingRecorder]):
