@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from adapters.memory_events import MemoryRecorder
@@ -168,6 +168,19 @@ class House:
         parts.ledger.recorder = parts.ledger.events.recorder = self.store
         object.__setattr__(parts, "agenda", StoredAgenda(self.store))
         return self.agent
+
+    def dies_before(self, is_recorded: Callable[[Any], bool]) -> None:
+        """The process is gone as soon as it is to record such an action or run."""
+        ledger = self.agent._parts.ledger
+        record = ledger.record
+
+        def dies(what: Any) -> None:
+            if is_recorded(what):
+                raise Died
+            record(what)
+
+        # This one ledger, of a process that is given up: the store behind it stays as it is.
+        ledger.record = dies  # type: ignore[method-assign]
 
     def start(self, *steps: Mapping[str, Any], wait: float | None = None, **more: Any) -> dict[str, Any]:
         """A run of these steps. `files` are the definitions that they start, by path."""

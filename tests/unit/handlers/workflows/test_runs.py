@@ -9,7 +9,6 @@ import pytest
 from domain.identity import step_action_id
 from domain.outcome import Permanent, Retry, Unknown
 from projections.news import news_of
-from projections.workflow_status import NOT_TAKEN_BACK
 from tests.workflow_house import ADA, Died, House, step, workflow
 
 NEVER = Permanent("http_404", "no such thing")
@@ -329,14 +328,7 @@ def test_what_may_have_left_goes_on_until_that_is_known_and_is_taken_back() -> N
 def test_an_action_that_nobody_made_before_the_run_was_called_off_is_made_by_nobody_later() -> None:
     house = House()
     run = house.start(step("a"), step("b", needs=["a"]), step("c", needs=["a"]), wait=0.0)
-    record = house.agent._parts.ledger.record
-
-    def dies_before_b_is_made(what: Any) -> None:
-        if what.id == step_action_id(run["run_id"], "b"):
-            raise Died
-        record(what)
-
-    house.agent._parts.ledger.record = dies_before_b_is_made  # type: ignore[method-assign]
+    house.dies_before(lambda what: what.id == step_action_id(run["run_id"], "b"))
     with pytest.raises(Died):
         house.agent.advance(house.action(run, "a"))
     house.process().cancel_run(run["run_id"], **ADA)
@@ -348,14 +340,7 @@ def test_an_action_that_nobody_made_before_the_run_was_called_off_is_made_by_nob
 def test_a_process_that_dies_before_it_has_called_an_action_off_leaves_that_to_the_next_look() -> None:
     house = House()
     run = house.start(step("mail", "tell"), step("last"), wait=0.0)
-    record = house.agent._parts.ledger.record
-
-    def dies_before_it_is_called_off(what: Any) -> None:
-        if what.id.startswith("act_"):
-            raise Died
-        record(what)
-
-    house.agent._parts.ledger.record = dies_before_it_is_called_off  # type: ignore[method-assign]
+    house.dies_before(lambda what: what.id.startswith("act_"))
     with pytest.raises(Died):
         house.agent.cancel_run(run["run_id"], **ADA)
     agent = house.process()
@@ -411,7 +396,8 @@ def test_a_failed_compensation_has_an_owner_and_is_listed_until_somebody_has_red
     text = workflow(step("a"), step("b"))
     run = house.agent.start_workflow_run(text, actor="grace")
     undone = house.agent.undo_run(run["run_id"], **ADA)
-    needs = {"steps": ["b"], "why": NOT_TAKEN_BACK, "owner": "ada"}
+    why = "its compensation failed: redrive that when the cause is mended, or undo the action anew where it was denied"
+    needs = {"steps": ["b"], "why": why, "owner": "ada"}
     assert (undone["status"], undone["needs_operator"]) == ("partially_compensated", needs)
     (listed,) = house.agent.list_actions("compensation_failed")
     assert listed["action_id"] == house.action(run, "b")
