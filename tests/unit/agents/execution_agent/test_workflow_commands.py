@@ -170,6 +170,17 @@ def test_a_run_that_is_cancelled_or_taken_back_before_it_did_anything_is_done_wi
         assert (ended.exit_code, document(ended)["status"]) == (0, "compensated")
 
 
+def test_who_has_to_see_to_a_step_is_told_where_to_look(cli: Cli) -> None:
+    call = {"id": "call", "uses": "call_webhook", "with": {"webhook": "nobody", "payload": {}}}
+    text = json.dumps({"name": "calls", "steps": [call, {"id": "last", "wait": {"for": "1d"}, "needs": ["call"]}]})
+    told = document(cli("run", "-", "--key", "k1", "--json", stdin=text))
+    assert told["needs_operator"]["steps"] == ["call"]
+    lines = cli("run", "-", "--key", "k1", stdin=text).stdout.splitlines()
+    look = f"What became of call, its undo included: execution-agent audit show {told['steps'][0]['action_id']}"
+    assert lines[lines.index(look) - 1].startswith("A person has to see to call: ")
+    assert not any("What became of last" in line for line in lines)
+
+
 def test_a_long_chain_is_shown_whole_and_no_wider_than_a_page(cli: Cli) -> None:
     steps = [{"id": f"s{n}", "wait": {"for": "1d"}, **({"needs": [f"s{n - 1}"]} if n else {})} for n in range(300)]
     told = document(cli("run", "-", "--wait", "0", "--json", stdin=json.dumps({"name": "chain", "steps": steps})))
