@@ -14,7 +14,10 @@
     none: a secret of the target cannot be read    Retry        or not in time
 
 A retry carries the same `webhook-id`, the effect key, by which a receiver recognises what it has had already.
-No outcome repeats the URL or a header, and what a receiver echoes of the configuration is struck out of its answer.
+A receiver that acts and then redirects is taken for one that refused: `fallback` is not for such a receiver.
+
+No outcome repeats the URL or a header, and where a receiver echoes one whole, or a secret, it is struck out of its
+answer. A part of one (the path of the URL, a header's last word) is not recognised.
 """
 
 from __future__ import annotations

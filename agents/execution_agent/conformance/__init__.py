@@ -16,6 +16,9 @@
 
 A provider that does not speak HTTP is a `Case`, whose author writes its `ends`, too. The kit needs nothing that the
 agent does not need, and no test framework.
+
+It takes on trust that a provider remembers a key as long as `key_window` says, that `limits` make sense, and that who
+answers with a redirect has not acted.
 """
 
 from agents.execution_agent.conformance.case import Case, End, Means, Sent, StillClock
